@@ -1,0 +1,62 @@
+/**
+ * The commands that move the market, and what `decide` answers. A party's command is a signed message, checked at the
+ * door and known by its digest; the others come from wake-ups, the verifier and the coordinator itself.
+ */
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import type {
+  Bid,
+  BlockRequest,
+  CircuitRegistration,
+  GiveUp,
+  ProofSubmission,
+  ProverRegistration,
+} from '#protocol/messages.js';
+import type { Rejection } from '#protocol/rejections.js';
+import type { Address, Hex } from '#protocol/units.js';
+import type { Circuit } from './state.js';
+
+interface Signed<Message> {
+  message: Message;
+  signature: Hex;
+}
+
+/** A message with its signature and EIP-712 digest. */
+export interface SignedCommand<Message> extends Signed<Message> {
+  digest: Hex;
+}
+
+export type Command =
+  | { kind: 'openMarket'; market: Omit<EntryOf<'marketOpened'>, 'type' | 'atMs'> }
+  | { kind: 'startCoordinator'; lastSignMs: number; gapMs: number; cause: 'start' | 'stall' }
+  | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
+  | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
+  | ({ kind: 'registerProver'; ownerSignature: Hex | null } & SignedCommand<ProverRegistration>)
+  /** The jobs come from `splitBlock`, run off the main thread before the command is handed in. */
+  | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
+  | ({ kind: 'placeBid' } & SignedCommand<Bid>)
+  /** `bids` are the sealed bids behind the commitments that count. */
+  | { kind: 'closeRound'; roundId: string; bids: SignedCommand<Bid>[] }
+  | ({
+      kind: 'submitProof';
+      publicSignals: string[];
+      zkProof: Record<string, unknown>;
+    } & SignedCommand<ProofSubmission>)
+  | { kind: 'recordVerdict'; jobId: string; submissionId: Hex; valid: boolean; code: string }
+  | ({ kind: 'giveUp' } & SignedCommand<GiveUp>)
+  | { kind: 'missLease'; jobId: string; prover: Address; lastSeenMs: number }
+  | { kind: 'activateBackup'; jobId: string }
+  | { kind: 'expireJob'; jobId: string };
+
+export type CommandKind = Command['kind'];
+export type CommandOf<Kind extends CommandKind> = Extract<Command, { kind: Kind }>;
+
+/** What `decide` says: entries to append (none when there is nothing left to do), or an expected no. */
+export type Decision = { ok: true; entries: Entry[] } | { ok: false; rejection: Rejection };
+
+/** Nothing to do: a wake-up that came too late or twice. */
+export const NOTHING: Decision = { ok: true, entries: [] };
+
+/** Accepts with entries. */
+export function accept(...entries: Entry[]): Decision {
+  return { ok: true, entries };
+}

@@ -1,0 +1,127 @@
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import type { Entry, NoAwardReason, Posting } from '#protocol/entries.js';
+import { sha256Bytes } from '#protocol/sha256.js';
+import type { Hex } from '#protocol/units.js';
+import { type Candidate, type ClearingInput, clear } from '../clear.js';
+import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
+import { expireUnsold } from '../ending.js';
+import { loadOf } from '../load.js';
+import { missPpm, provingMsP95 } from '../record.js';
+import {
+  type Block,
+  compactPostings,
+  freeWei,
+  type MarketState,
+  parametersOf,
+  posting,
+  type Round,
+  recordKey,
+} from '../state.js';
+import { openRound } from './submitBlock.js';
+
+/**
+ * Clears a round whose window has closed: publishes all bids, awards its jobs and locks the bonds. Jobs without an
+ * award are auctioned again while there is time, and otherwise end with a refund.
+ */
+export function closeRound(state: MarketState, command: CommandOf<'closeRound'>, nowMs: number): Decision {
+  const round = state.rounds.get(command.roundId);
+  if (!round || round.clearedAtMs !== null || nowMs < round.closesAtMs) return NOTHING;
+  const bids = bidsInOrder(round, command.bids);
+  const input = clearingInput(state, round, bids, nowMs);
+  const { awards, unawarded } = clear(input);
+  const postings: Posting[] = [];
+  for (const { primary, backup } of awards) {
+    for (const side of backup ? [primary, backup] : [primary]) {
+      postings.push(posting(`account:${side.prover}`, `bond:${side.prover}`, BigInt(side.bondWei), 'bondLocked'));
+    }
+  }
+  const cleared: Entry = {
+    type: 'roundCleared',
+    atMs: nowMs,
+    roundId: round.roundId,
+    bids: bids.map(({ message, signature }) => ({ message, signature })),
+    tieSeed: `0x${bytesToHex(input.tieSeed)}`,
+    awards,
+    unawarded,
+    postings: compactPostings(postings),
+  };
+  return accept(cleared, ...afterwards(state, round, unawarded, nowMs));
+}
+
+/** What clearing reads of the state. Also used to explain and to recompute a round. */
+export function clearingInput(
+  state: MarketState,
+  round: Round,
+  bids: CommandOf<'closeRound'>['bids'],
+  nowMs: number,
+): ClearingInput {
+  const parameters = parametersOf(state);
+  const { request } = blockOf(state, round);
+  return {
+    jobIds: round.jobIds,
+    deadlineMs: round.deadlineMs,
+    maxPriceWei: round.maxPriceWei,
+    missCostWei: BigInt(request.missCostWei),
+    policy: request,
+    candidates: bids.map(({ message }) => candidateOf(state, round, message)),
+    nowMs,
+    tieSeed: tieSeedOf(round),
+    parameters,
+  };
+}
+
+/** The tie seed: SHA-256 of the round's commitments in the order of the log, so that nobody chooses it alone. */
+export function tieSeedOf(round: Round): Uint8Array {
+  return sha256Bytes(...[...round.bids.values()].map((commitment) => hexToBytes(commitment.slice(2))));
+}
+
+function candidateOf(state: MarketState, round: Round, bid: Candidate['bid']): Candidate {
+  const parameters = parametersOf(state);
+  const record = state.records.get(recordKey(bid.prover, round.circuitId));
+  return {
+    bid,
+    owner: state.provers.get(bid.prover)!.owner,
+    freeWei: freeWei(state, bid.prover),
+    load: loadOf(state.commitments.get(bid.prover)?.values() ?? [], bid.maxConcurrent),
+    provingMsP95: provingMsP95(bid.provingMsP95, record, parameters),
+    missPpm: missPpm(record, parameters),
+  };
+}
+
+function blockOf(state: MarketState, round: Round): Block {
+  return state.blocks.get(round.blockId)!;
+}
+
+/** The bids behind the commitments, in their order. Throws when one is missing: a clearing never drops a bid. */
+function bidsInOrder(round: Round, bids: CommandOf<'closeRound'>['bids']): CommandOf<'closeRound'>['bids'] {
+  const byDigest = new Map<Hex, CommandOf<'closeRound'>['bids'][number]>(bids.map((bid) => [bid.digest, bid]));
+  return [...round.bids.values()].map((commitment) => {
+    const bid = byDigest.get(commitment);
+    if (!bid) throw new Error(`the sealed bid behind commitment ${commitment} of ${round.roundId} is missing`);
+    return bid;
+  });
+}
+
+/** Auctions unsold jobs again while the schedule and the time allow, otherwise ends them with a refund. */
+function afterwards(
+  state: MarketState,
+  round: Round,
+  unawarded: { jobId: string; reason: NoAwardReason }[],
+  nowMs: number,
+): Entry[] {
+  if (unawarded.length === 0) return [];
+  const block = blockOf(state, round);
+  const parameters = parametersOf(state);
+  const roundsHeld = state.jobs.get(unawarded[0]!.jobId)!.roundsHeld;
+  const soonestMs = nowMs + block.request.bidWindowMs + parameters.provingTimeMsMin + parameters.deliveryMarginMs;
+  if (roundsHeld < parameters.roundsPerJobMax && soonestMs <= round.deadlineMs) {
+    return [
+      openRound(
+        block,
+        unawarded.map(({ jobId }) => jobId),
+        nowMs,
+      ),
+    ];
+  }
+  return expireUnsold(state, block, unawarded, nowMs);
+}

@@ -1,0 +1,45 @@
+import type { Bid } from '#protocol/messages.js';
+import { type Rejection, reject } from '#protocol/rejections.js';
+import { accept, type CommandOf, type Decision } from '../command.js';
+import { type MarketState, parametersOf, type Round } from '../state.js';
+
+/**
+ * Takes a sealed bid: its digest is logged as the commitment, its prices stay sealed until the round is cleared. A
+ * prover's later bid for the round replaces the earlier one.
+ */
+export function placeBid(state: MarketState, command: CommandOf<'placeBid'>, nowMs: number): Decision {
+  const round = state.rounds.get(command.message.roundId);
+  if (!round) return reject('unknownRound', `${command.message.roundId} is not open`);
+  const flaw = bidFlaw(command.message, round);
+  if (flaw) return { ok: false, rejection: flaw };
+  return commitBid(state, round, command.message.prover, command.digest, nowMs);
+}
+
+/** What is wrong with a bid by itself; null when it may count. Checked at arrival, and again when it is opened. */
+export function bidFlaw(bid: Bid, round: Round): Rejection | null {
+  if (BigInt(bid.priceWei) > round.maxPriceWei || BigInt(bid.standbyWei) > round.maxPriceWei) {
+    return reject('aboveMaxPrice', `the max price is ${round.maxPriceWei} wei`).rejection;
+  }
+  if (bid.expiresAtMs < round.closesAtMs) {
+    return reject('bidExpired', `the round closes at ${round.closesAtMs}`).rejection;
+  }
+  return null;
+}
+
+/** The part of taking a bid that needs only its commitment, which is all that a replay sees before the clearing. */
+export function commitBid(
+  state: MarketState,
+  round: Round,
+  prover: Bid['prover'],
+  commitment: CommandOf<'placeBid'>['digest'],
+  nowMs: number,
+): Decision {
+  if (!state.provers.has(prover)) return reject('unknownProver');
+  if (round.clearedAtMs !== null || nowMs >= round.closesAtMs) {
+    return reject('roundClosed', `it closed at ${round.closesAtMs}`);
+  }
+  const { bidsPerRoundMax } = parametersOf(state);
+  if (!round.bids.has(prover) && round.bids.size >= bidsPerRoundMax)
+    return reject('roundFull', `${bidsPerRoundMax} bids`);
+  return accept({ type: 'bidPlaced', atMs: nowMs, roundId: round.roundId, prover, commitment });
+}

@@ -1,0 +1,43 @@
+/**
+ * `decide(state, command, nowMs)`: what a command leads to. Pure: reads no clock, no randomness, no I/O; changes
+ * nothing. Coordinator, auditor, simulator and tests call this one function.
+ */
+import type { Command, CommandKind, CommandOf, Decision } from './command.js';
+import { closeRound } from './commands/closeRound.js';
+import { activateBackup, missLease } from './commands/cover.js';
+import { expireJob, giveUp, recordVerdict, submitProof } from './commands/deliver.js';
+import { openMarket, startCoordinator } from './commands/openMarket.js';
+import { placeBid } from './commands/placeBid.js';
+import { deposit, registerCircuit, registerProver } from './commands/register.js';
+import { submitBlock } from './commands/submitBlock.js';
+import type { MarketState } from './state.js';
+
+type Deciders = {
+  [Kind in CommandKind]: (state: MarketState, command: CommandOf<Kind>, nowMs: number) => Decision;
+};
+
+const DECIDERS: Deciders = {
+  openMarket,
+  startCoordinator,
+  registerCircuit,
+  deposit,
+  registerProver,
+  submitBlock,
+  placeBid,
+  closeRound,
+  submitProof,
+  recordVerdict,
+  giveUp,
+  missLease,
+  activateBackup,
+  expireJob,
+};
+
+/**
+ * @param nowMs - the coordinator's clock, Unix milliseconds, never below the last entry's
+ * @returns the entries to append, none when there is nothing left to do, or a rejection
+ */
+export function decide(state: MarketState, command: Command, nowMs: number): Decision {
+  const decider = DECIDERS[command.kind] as (state: MarketState, command: Command, nowMs: number) => Decision;
+  return decider(state, command, nowMs);
+}

@@ -1,0 +1,148 @@
+/**
+ * How jobs end, and who gets what: the one place for payouts, slashes, refunds and compensation.
+ *
+ * A job's escrow share is its max price. The requester pays price plus standby fee, fixed at the award, whoever
+ * delivers; the rest goes back. What the cover costs beyond the price comes out of the primary's bond.
+ */
+import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
+import type { Address } from '#protocol/units.js';
+import { lateDamageWei } from './clear.js';
+import {
+  type Assignment,
+  type Block,
+  compactPostings,
+  type Job,
+  type MarketState,
+  parametersOf,
+  posting,
+} from './state.js';
+
+/** Shares of an ended job: everything moves from the block's escrow and from the bonds of its two sides. */
+class Payout {
+  readonly postings: Posting[] = [];
+  private escrowLeft: bigint;
+  private readonly job: Job;
+  private readonly requester: string;
+
+  constructor(job: Job, requester: Address) {
+    this.job = job;
+    this.escrowLeft = job.maxPriceWei;
+    this.requester = `account:${requester}`;
+  }
+
+  fromEscrow(to: Address, amountWei: bigint, why: Posting['why']): void {
+    this.escrowLeft -= amountWei;
+    this.postings.push(posting(`escrow:${this.job.blockId}`, `account:${to}`, amountWei, why));
+  }
+
+  fromBond(side: Assignment, to: Address | 'requester', amountWei: bigint, why: Posting['why']): void {
+    const target = to === 'requester' ? this.requester : `account:${to}`;
+    this.postings.push(posting(`bond:${side.prover}`, target, amountWei, why));
+  }
+
+  releaseBond(side: Assignment | null): void {
+    if (side) this.fromBond(side, side.prover, side.bondWei, 'bondReleased');
+  }
+
+  /** Gives the rest of the escrow back and returns all postings. */
+  close(): Posting[] {
+    this.postings.push(posting(`escrow:${this.job.blockId}`, this.requester, this.escrowLeft, 'refund'));
+    return compactPostings(this.postings);
+  }
+}
+
+/** What the standby earned: nothing when its lease lapsed or it gave up, unless it delivered after all. */
+function standbyFeeOf(job: Job, deliveredBy: Role): bigint {
+  if (!job.backup) return 0n;
+  if (deliveredBy === 'backup') return job.standbyFeeWei;
+  return job.backup.leaseMissed || job.backup.status === 'gaveUp' ? 0n : job.standbyFeeWei;
+}
+
+/**
+ * Money of a proven job.
+ * - the primary before activation: the price
+ * - the primary after activation: the price less `lateBps`, which goes to the backup for its work
+ * - the backup: its own price for proving and its share of the primary's late damage
+ */
+export function provenPostings(state: MarketState, job: Job, role: Role): Posting[] {
+  const requester = state.blocks.get(job.blockId)!.request.requester;
+  const primary = job.primary as Assignment;
+  const payout = new Payout(job, requester);
+  const standbyWei = standbyFeeOf(job, role);
+  if (job.backup) payout.fromEscrow(job.backup.prover, standbyWei, 'standbyFee');
+  if (role === 'backup') {
+    payBackup(state, job, payout);
+  } else {
+    const lateBps = job.backup?.status === 'active' ? BigInt(parametersOf(state).lateBps) : 0n;
+    const lateWei = (job.priceWei * lateBps) / 10_000n;
+    payout.fromEscrow(primary.prover, job.priceWei - lateWei, 'price');
+    if (job.backup) payout.fromEscrow(job.backup.prover, lateWei, 'lateShare');
+    payout.releaseBond(primary);
+  }
+  payout.releaseBond(job.backup);
+  return payout.close();
+}
+
+/** Pays the rescuer: its price from the escrow up to the job's price, the dearer rest out of the primary's bond. */
+function payBackup(state: MarketState, job: Job, payout: Payout): void {
+  const primary = job.primary as Assignment;
+  const backup = job.backup as Assignment;
+  const fromEscrowWei = backup.priceBidWei < job.priceWei ? backup.priceBidWei : job.priceWei;
+  const dearerWei = backup.priceBidWei - fromEscrowWei;
+  payout.fromEscrow(backup.prover, fromEscrowWei, 'price');
+  payout.fromBond(primary, backup.prover, dearerWei, 'cover');
+  const damageWei = lateDamageWei(job.maxPriceWei, parametersOf(state));
+  const rescuerWei = (damageWei * BigInt(parametersOf(state).slashRescuerBps)) / 10_000n;
+  payout.fromBond(primary, backup.prover, rescuerWei, 'slashToRescuer');
+  payout.fromBond(primary, 'requester', primary.bondWei - dearerWei - rescuerWei, 'slashToRequester');
+}
+
+/** Provers that a job's end finds undelivered through no fault of theirs: their time, shifted, goes past the deadline. */
+function excusedOf(job: Job): Address[] {
+  const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
+  return sides.filter((side) => side.dueMs > job.deadlineMs && side.status !== 'gaveUp').map((side) => side.prover);
+}
+
+/**
+ * Ends an awarded job at its deadline: the escrow goes back in full, and the bonds of those at fault compensate the
+ * requester. A backup that was never called is not at fault.
+ */
+export function expireAwarded(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
+  const requester = state.blocks.get(job.blockId)!.request.requester;
+  const payout = new Payout(job, requester);
+  const excused = excusedOf(job);
+  for (const side of [job.primary, job.backup]) {
+    if (!side) continue;
+    const atFault = side.status !== 'standby' && !excused.includes(side.prover);
+    if (atFault) payout.fromBond(side, 'requester', side.bondWei, 'slashToRequester');
+    else payout.releaseBond(side);
+  }
+  const postings = payout.close();
+  return { type: 'jobExpired', atMs: nowMs, jobId: job.jobId, reason: 'deadlinePassed', excused, postings };
+}
+
+/** Ends jobs that nobody bought: refunds, and the block's completion when they were its last. */
+export function expireUnsold(
+  state: MarketState,
+  block: Block,
+  unsold: { jobId: string; reason: NoAwardReason }[],
+  nowMs: number,
+): Entry[] {
+  const entries: Entry[] = unsold.map(({ jobId, reason }) => ({
+    type: 'jobExpired',
+    atMs: nowMs,
+    jobId,
+    reason,
+    excused: [],
+    postings: new Payout(state.jobs.get(jobId)!, block.request.requester).close(),
+  }));
+  return [...entries, ...completion(block, 0, unsold.length, nowMs)];
+}
+
+/** The block's completion, if the given numbers of jobs ending now are its last. */
+export function completion(block: Block, provenNow: number, expiredNow: number, nowMs: number): Entry[] {
+  const proven = block.provenCount + provenNow;
+  const expired = block.expiredCount + expiredNow;
+  if (proven + expired < block.jobIds.length) return [];
+  return [{ type: 'blockCompleted', atMs: nowMs, blockId: block.blockId, proven, expired }];
+}

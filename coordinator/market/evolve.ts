@@ -1,0 +1,219 @@
+/**
+ * `evolve(state, entry)`: what each entry changes. Reads no clock and decides nothing: the deciding is in `commands/`.
+ * The state is changed in place, for speed, and returned, so that `entries.reduce(evolve, emptyState())` is the market.
+ */
+import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
+import { blockIdOf } from '#protocol/units.js';
+import { recordMiss, recordProving } from './record.js';
+import { type Assignment, assignmentOf, beginAssignment, type Job, type MarketState } from './state.js';
+
+type Evolvers = { [Type in EntryType]: (state: MarketState, entry: EntryOf<Type>) => void };
+
+/** Applies one entry. Throws only on a log that no honest coordinator can have written. */
+export function evolve(state: MarketState, entry: Entry): MarketState {
+  if ('postings' in entry) applyPostings(state, entry.postings);
+  (EVOLVERS[entry.type] as (state: MarketState, entry: Entry) => void)(state, entry);
+  state.size += 1;
+  state.lastAtMs = entry.atMs;
+  return state;
+}
+
+/** Moves money. Only `outside` may go below zero: it is the mirror of all money in the market. */
+function applyPostings(state: MarketState, postings: Posting[]): void {
+  for (const { from, to, amountWei } of postings) {
+    const amount = BigInt(amountWei);
+    const left = (state.balances.get(from) ?? 0n) - amount;
+    if (left < 0n && from !== 'outside') throw new Error(`posting overdraws ${from} by ${-left} wei`);
+    state.balances.set(from, left);
+    state.balances.set(to, (state.balances.get(to) ?? 0n) + amount);
+  }
+}
+
+function jobOf(state: MarketState, jobId: string): Job {
+  const job = state.jobs.get(jobId);
+  if (!job) throw new Error(`entry refers to unknown job ${jobId}`);
+  return job;
+}
+
+function commit(state: MarketState, jobId: string, side: Assignment): void {
+  const held = state.commitments.get(side.prover) ?? new Map();
+  held.set(jobId, { jobId, standby: side.status === 'standby', provingMs: side.provingMsP95 });
+  state.commitments.set(side.prover, held);
+}
+
+function release(state: MarketState, jobId: string, side: Assignment | null): void {
+  if (!side) return;
+  const held = state.commitments.get(side.prover);
+  held?.delete(jobId);
+  if (held?.size === 0) state.commitments.delete(side.prover);
+}
+
+function endJob(state: MarketState, job: Job, atMs: number): void {
+  job.status = 'ended';
+  job.endedAtMs = atMs;
+  release(state, job.jobId, job.primary);
+  release(state, job.jobId, job.backup);
+}
+
+const EVOLVERS: Evolvers = {
+  marketOpened: (state, { origin, coordinatorId, chainId, logKey, faucet, parameters }) => {
+    state.market = { origin, coordinatorId, chainId, logKey, faucet };
+    state.parametersVersion = 1;
+    state.parameters = parameters;
+  },
+  parametersSet: (state, { version, parameters }) => {
+    state.parametersVersion = version;
+    state.parameters = parameters;
+  },
+  circuitRegistered: (state, entry) => {
+    const { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey } = entry;
+    state.circuits.set(circuitId, { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey });
+  },
+  deposited: () => {},
+  proverRegistered: (state, { message, atMs }) => {
+    const { prover, owner, name } = message;
+    const registeredAtMs = state.provers.get(prover)?.registeredAtMs ?? atMs;
+    state.provers.set(prover, { prover, owner, name, registeredAtMs });
+  },
+  blockSubmitted: (state, { blockId, message, jobs, atMs }) => {
+    state.requesters.set(message.requester, { address: message.requester, nonce: message.nonce });
+    state.blocks.set(blockId, {
+      blockId,
+      request: message,
+      jobIds: jobs.map((job) => job.jobId),
+      submittedAtMs: atMs,
+      roundCount: 0,
+      provenCount: 0,
+      expiredCount: 0,
+      completedAtMs: null,
+    });
+    for (const { jobId, publicSignals, inputHash } of jobs) {
+      state.jobs.set(jobId, newJob(jobId, publicSignals, inputHash, message));
+    }
+  },
+  roundOpened: (state, entry) => {
+    const { roundId, blockId, circuitId, jobIds, deadlineMs, closesAtMs, atMs } = entry;
+    const maxPriceWei = BigInt(entry.maxPriceWei);
+    const opened = { openedAtMs: atMs, closesAtMs, bids: new Map(), clearedAtMs: null };
+    state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, maxPriceWei, deadlineMs, ...opened });
+    state.blocks.get(blockId)!.roundCount += 1;
+    for (const jobId of jobIds) {
+      const job = jobOf(state, jobId);
+      job.roundId = roundId;
+      job.roundsHeld += 1;
+    }
+  },
+  bidPlaced: (state, { roundId, prover, commitment }) => {
+    const { bids } = state.rounds.get(roundId)!;
+    bids.delete(prover);
+    bids.set(prover, commitment);
+  },
+  roundCleared: (state, { roundId, awards, atMs }) => {
+    state.rounds.get(roundId)!.clearedAtMs = atMs;
+    for (const award of awards) {
+      const job = jobOf(state, award.jobId);
+      job.status = 'awarded';
+      job.awardedAtMs = atMs;
+      job.priceWei = BigInt(award.priceWei);
+      job.standbyFeeWei = BigInt(award.standbyFeeWei);
+      job.primary = beginAssignment(award.primary, 'primary', award.primaryDueMs, atMs);
+      job.backup = award.backup && beginAssignment(award.backup, 'backup', job.deadlineMs, atMs);
+      job.backupStartMs = award.backupStartMs;
+      commit(state, job.jobId, job.primary);
+      if (job.backup) commit(state, job.jobId, job.backup);
+    }
+  },
+  leaseMissed: (state, { jobId, prover }) => {
+    assignmentOf(jobOf(state, jobId), prover)!.assignment.leaseMissed = true;
+  },
+  gaveUp: (state, { message }) => {
+    const job = jobOf(state, message.jobId);
+    const { assignment } = assignmentOf(job, message.prover)!;
+    assignment.status = 'gaveUp';
+    release(state, job.jobId, assignment);
+  },
+  backupActivated: (state, { jobId, cause, atMs }) => {
+    const job = jobOf(state, jobId);
+    job.activatedAtMs = atMs;
+    job.activationCause = cause;
+    job.backup!.status = 'active';
+    job.backup!.activeSinceMs = atMs;
+    commit(state, jobId, job.backup!);
+  },
+  proofReceived: (state, { submissionId, message, role, atMs }) => {
+    const job = jobOf(state, message.jobId);
+    const received = { prover: message.prover, role, receivedAtMs: atMs, verdict: 'pending' as const };
+    job.submissions.push({ submissionId, entryIndex: state.size, ...received });
+  },
+  proofAccepted: (state, { jobId, role, submissionId, atMs }) => {
+    const job = jobOf(state, jobId);
+    const submission = job.submissions.find((one) => one.submissionId === submissionId)!;
+    submission.verdict = 'valid';
+    job.outcome = 'proven';
+    job.deliveredBy = role;
+    job.provingMs = recordProving(state, job, submission);
+    recordMiss(state, job);
+    endJob(state, job, atMs);
+    state.blocks.get(job.blockId)!.provenCount += 1;
+  },
+  proofRejected: (state, { jobId, prover, submissionId }) => {
+    const job = jobOf(state, jobId);
+    job.submissions.find((one) => one.submissionId === submissionId)!.verdict = 'invalid';
+    assignmentOf(job, prover)!.assignment.invalidCount += 1;
+  },
+  jobExpired: (state, { jobId, reason, excused, atMs }) => {
+    const job = jobOf(state, jobId);
+    job.outcome = 'expired';
+    job.outcomeReason = reason;
+    recordMiss(state, job, excused);
+    endJob(state, job, atMs);
+    state.blocks.get(blockIdOf(jobId))!.expiredCount += 1;
+  },
+  blockCompleted: (state, { blockId, atMs }) => {
+    state.blocks.get(blockId)!.completedAtMs = atMs;
+  },
+  coordinatorStarted: (state, { gapMs, atMs }) => {
+    state.startedAtMs = atMs;
+    if (gapMs === 0) return;
+    for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
+    for (const job of state.jobs.values()) {
+      if (job.status !== 'awarded') continue;
+      for (const side of [job.primary, job.backup]) if (side) side.dueMs += gapMs;
+      if (job.backupStartMs !== null) job.backupStartMs += gapMs;
+    }
+  },
+};
+
+function newJob(
+  jobId: string,
+  publicSignals: string[],
+  inputHash: Job['inputHash'],
+  request: EntryOf<'blockSubmitted'>['message'],
+): Job {
+  return {
+    jobId,
+    blockId: blockIdOf(jobId),
+    circuitId: request.circuitId,
+    publicSignals,
+    inputHash,
+    maxPriceWei: BigInt(request.maxPriceWei),
+    deadlineMs: request.deadlineMs,
+    status: 'open',
+    roundId: '',
+    roundsHeld: 0,
+    awardedAtMs: null,
+    priceWei: 0n,
+    standbyFeeWei: 0n,
+    primary: null,
+    backup: null,
+    backupStartMs: null,
+    activatedAtMs: null,
+    activationCause: null,
+    submissions: [],
+    outcome: null,
+    outcomeReason: null,
+    deliveredBy: null,
+    provingMs: null,
+    endedAtMs: null,
+  };
+}

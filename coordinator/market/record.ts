@@ -1,0 +1,73 @@
+/**
+ * What the log shows of a prover on a circuit: how often it needed cover, and how long it takes to prove. Clearing
+ * uses this record, not the prover's word.
+ */
+import type { Parameters } from '#protocol/parameters.js';
+import type { Address, Hex } from '#protocol/units.js';
+import {
+  type Assignment,
+  type Job,
+  type MarketState,
+  type ProverRecord,
+  parametersOf,
+  recordKey,
+  type Submission,
+} from './state.js';
+
+/** The record of a prover on a circuit, made when there is none yet. */
+function recordOf(state: MarketState, prover: Address, circuitId: Hex): ProverRecord {
+  const key = recordKey(prover, circuitId);
+  const found = state.records.get(key);
+  if (found) return found;
+  const fresh = { prover, circuitId, assigned: 0, missed: 0, provingMs: [], receivedAtMs: [] };
+  state.records.set(key, fresh);
+  return fresh;
+}
+
+/**
+ * Keeps the proving time of an accepted zkProof: from the start of the assignment, or from the zkProof that left the
+ * prover a slot if that was later, to its receipt.
+ * @returns that time in milliseconds
+ */
+export function recordProving(state: MarketState, job: Job, submission: Submission): number {
+  const { provingSamplesMax } = parametersOf(state);
+  const record = recordOf(state, submission.prover, job.circuitId);
+  const side = (submission.role === 'primary' ? job.primary : job.backup) as Assignment;
+  const slotFreeMs = record.receivedAtMs.at(-side.slots) ?? 0;
+  const startMs = Math.max(side.activeSinceMs ?? submission.receivedAtMs, slotFreeMs);
+  const provingMs = Math.max(1, submission.receivedAtMs - startMs);
+  record.provingMs = [...record.provingMs, provingMs].slice(-provingSamplesMax);
+  record.receivedAtMs = [...record.receivedAtMs, submission.receivedAtMs]
+    .sort((a, b) => a - b)
+    .slice(-provingSamplesMax);
+  return provingMs;
+}
+
+/** Counts an ended job for those who had to prove it; whoever is excused is not counted. */
+export function recordMiss(state: MarketState, job: Job, excused: readonly Address[] = []): void {
+  if (job.primary && !excused.includes(job.primary.prover)) {
+    const record = recordOf(state, job.primary.prover, job.circuitId);
+    record.assigned += 1;
+    if (job.deliveredBy !== 'primary' || job.activatedAtMs !== null) record.missed += 1;
+  }
+  if (job.backup && job.activatedAtMs !== null && !excused.includes(job.backup.prover)) {
+    const record = recordOf(state, job.backup.prover, job.circuitId);
+    record.assigned += 1;
+    if (job.deliveredBy === null) record.missed += 1;
+  }
+}
+
+/** Chance, in parts per million, that a prover needs cover: its misses over its assignments, smoothed by the prior. */
+export function missPpm(record: ProverRecord | undefined, parameters: Parameters): number {
+  const missed = parameters.priorMisses + (record?.missed ?? 0);
+  const assigned = parameters.priorJobs + (record?.assigned ?? 0);
+  return Math.min(1_000_000, Math.floor((missed * 1_000_000) / assigned));
+}
+
+/** The larger of the promised and the measured p95 of proving time, in milliseconds. */
+export function provingMsP95(promisedMs: number, record: ProverRecord | undefined, parameters: Parameters): number {
+  const samples = record?.provingMs ?? [];
+  if (samples.length < parameters.provingSamplesMin) return promisedMs;
+  const sorted = [...samples].sort((a, b) => a - b);
+  return Math.max(promisedMs, sorted[Math.ceil(0.95 * sorted.length) - 1]!);
+}

@@ -1,0 +1,284 @@
+/**
+ * Replay: the audit as a re-run. Every group of entries is derived again from the command behind it, by the same
+ * `decide`, and must come out the same to the byte; signatures, digests and commitments are checked on the way.
+ * zkProofs are handed to the caller, because checking them is slow and not for this thread.
+ */
+
+import { contentHashOf } from '#protocol/contentHash.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import type { Messages, MessageType } from '#protocol/messages.js';
+import { checkSigner } from '#protocol/signature.js';
+import { digestOf, type SigningDomain } from '#protocol/typedData.js';
+import type { Address, Hex } from '#protocol/units.js';
+import type { Command, Decision } from './command.js';
+import { bidFlaw, commitBid } from './commands/placeBid.js';
+import { decide } from './decide.js';
+import { evolve } from './evolve.js';
+import { emptyState, forgetCompleted, type MarketState } from './state.js';
+
+/** The first place where the log is not what the rules make of it. */
+export interface Divergence {
+  /** Index of the entry. */
+  index: number;
+  type: string;
+  /** What the rules say against what the log says, in a sentence. */
+  explanation: string;
+}
+
+/** A zkProof that the log says was judged, for the caller to judge again. */
+export interface JudgedProof {
+  index: number;
+  circuitId: Hex;
+  verificationKey: EntryOf<'circuitRegistered'>['verificationKey'];
+  publicSignals: string[];
+  expectedSignals: string[];
+  zkProof: EntryOf<'proofReceived'>['zkProof'];
+  accepted: boolean;
+}
+
+export interface ReplayOptions {
+  checkSignatures: boolean;
+  onJudgedProof?: (judged: JudgedProof) => void;
+}
+
+/**
+ * Folds entries one by one, in order, and stops at the first divergence. Completed blocks are forgotten, so that
+ * memory follows open work and not the length of the log.
+ */
+export class Replay {
+  readonly state: MarketState = emptyState();
+  divergence: Divergence | null = null;
+  /** Entries that the last command must still be followed by. */
+  private expected: Entry[] = [];
+  private readonly received = new Map<Hex, EntryOf<'proofReceived'>>();
+  private readonly options: ReplayOptions;
+
+  constructor(options: ReplayOptions) {
+    this.options = options;
+  }
+
+  /** Takes the next entry; false once the log has diverged. */
+  push(entry: Entry): boolean {
+    if (this.divergence) return false;
+    try {
+      const flaw = this.flawOf(entry);
+      if (flaw) return this.diverge(entry, flaw);
+      this.noteProof(entry);
+      evolve(this.state, entry);
+      if (entry.type === 'blockCompleted') this.forget(entry.blockId);
+    } catch (error) {
+      return this.diverge(entry, error instanceof Error ? error.message : String(error));
+    }
+    return true;
+  }
+
+  /** Call at the end of the log: a command's entries must all be there. */
+  end(): Divergence | null {
+    if (!this.divergence && this.expected[0]) {
+      this.diverge(this.expected[0], `the log ends before the ${this.expected[0].type} that must follow`);
+    }
+    return this.divergence;
+  }
+
+  private diverge(entry: Entry, explanation: string): false {
+    this.divergence = { index: this.state.size, type: entry.type, explanation };
+    return false;
+  }
+
+  private forget(blockId: Hex): void {
+    for (const jobId of this.state.blocks.get(blockId)?.jobIds ?? []) {
+      for (const { submissionId } of this.state.jobs.get(jobId)?.submissions ?? []) this.received.delete(submissionId);
+    }
+    forgetCompleted(this.state, blockId);
+  }
+
+  private flawOf(entry: Entry): string | null {
+    if (entry.atMs < this.state.lastAtMs) return `its time ${entry.atMs} is before that of the entry before it`;
+    if (this.expected.length === 0) {
+      const flaw = this.options.checkSignatures ? this.signatureFlaw(entry) : null;
+      if (flaw) return flaw;
+      const decision = this.derive(entry);
+      if (!decision.ok) {
+        return `the rules reject it: ${decision.rejection.code} ${decision.rejection.detail}`.trim();
+      }
+      if (decision.entries.length === 0) return 'the rules see no reason for it at this moment';
+      this.expected = decision.entries;
+    }
+    const expected = canonicalJson(this.expected.shift());
+    const found = canonicalJson(entry);
+    return expected === found ? null : firstDifference(expected, found);
+  }
+
+  /** Runs the command behind an entry again. */
+  private derive(entry: Entry): Decision {
+    if (entry.type === 'bidPlaced') {
+      const round = this.state.rounds.get(entry.roundId);
+      if (!round) throw new Error(`a bid for the unknown round ${entry.roundId}`);
+      return commitBid(this.state, round, entry.prover, entry.commitment, entry.atMs);
+    }
+    return decide(this.state, this.commandOf(entry), entry.atMs);
+  }
+
+  private domain(): SigningDomain {
+    const { market } = this.state;
+    if (!market) throw new Error('the log does not begin with marketOpened');
+    return { chainId: market.chainId, coordinatorId: market.coordinatorId };
+  }
+
+  private digest<Type extends MessageType>(type: Type, message: Messages[Type]): Hex {
+    return digestOf(this.domain(), type, message);
+  }
+
+  private commandOf(entry: Entry): Command {
+    switch (entry.type) {
+      case 'marketOpened': {
+        const { type: _type, atMs: _atMs, ...market } = entry;
+        return { kind: 'openMarket', market };
+      }
+      case 'coordinatorStarted':
+        return { kind: 'startCoordinator', lastSignMs: entry.lastSignMs, gapMs: entry.gapMs, cause: entry.cause };
+      case 'circuitRegistered': {
+        const { type: _type, atMs: _atMs, registration, ...circuit } = entry;
+        return { kind: 'registerCircuit', circuit, registration };
+      }
+      case 'deposited': {
+        const { account, source, reference } = entry;
+        return { kind: 'deposit', account, amountWei: BigInt(entry.amountWei), source, reference };
+      }
+      case 'proverRegistered': {
+        const { message, signature } = entry;
+        const digest = this.digest('ProverRegistration', message);
+        return {
+          kind: 'registerProver',
+          message,
+          signature,
+          digest,
+          ownerSignature: entry.ownerSignature as Hex | null,
+        };
+      }
+      case 'blockSubmitted': {
+        const { message, signature } = entry;
+        const jobs = entry.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash }));
+        return { kind: 'submitBlock', message, signature, digest: this.digest('BlockRequest', message), jobs };
+      }
+      case 'roundCleared':
+        return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry) };
+      default:
+        return this.jobCommandOf(entry);
+    }
+  }
+
+  private jobCommandOf(entry: Entry): Command {
+    switch (entry.type) {
+      case 'proofReceived': {
+        const { message, signature, submissionId: digest, publicSignals, zkProof } = entry;
+        return { kind: 'submitProof', message, signature, digest, publicSignals, zkProof };
+      }
+      case 'proofAccepted':
+      case 'proofRejected': {
+        const valid = entry.type === 'proofAccepted';
+        const { jobId, submissionId } = entry;
+        return { kind: 'recordVerdict', jobId, submissionId, valid, code: 'code' in entry ? entry.code : '' };
+      }
+      case 'gaveUp': {
+        const { message, signature } = entry;
+        return { kind: 'giveUp', message, signature, digest: this.digest('GiveUp', message) };
+      }
+      case 'leaseMissed':
+        return { kind: 'missLease', jobId: entry.jobId, prover: entry.prover, lastSeenMs: entry.lastSeenMs };
+      case 'backupActivated':
+        return { kind: 'activateBackup', jobId: entry.jobId };
+      case 'jobExpired':
+        return { kind: 'expireJob', jobId: entry.jobId };
+      default:
+        throw new Error(`no command leads to a lone ${entry.type}`);
+    }
+  }
+
+  /** Each published bid must be the one whose commitment was logged, and must have been fit to count. */
+  private openedBids(entry: EntryOf<'roundCleared'>) {
+    const round = this.state.rounds.get(entry.roundId);
+    if (!round) throw new Error(`a clearing of the unknown round ${entry.roundId}`);
+    return entry.bids.map(({ message, signature }) => {
+      const digest = this.digest('Bid', message);
+      if (round.bids.get(message.prover) !== digest) {
+        throw new Error(`the published bid of ${message.prover} is not the one that was committed to`);
+      }
+      const flaw = bidFlaw(message, round);
+      if (flaw) throw new Error(`the bid of ${message.prover} should have been refused: ${flaw.code}`);
+      return { message, signature, digest };
+    });
+  }
+
+  private noteProof(entry: Entry): void {
+    if (entry.type === 'proofReceived') this.received.set(entry.submissionId, entry);
+    if (entry.type !== 'proofAccepted' && entry.type !== 'proofRejected') return;
+    const received = this.received.get(entry.submissionId);
+    const job = this.state.jobs.get(entry.jobId);
+    const circuit = job && this.state.circuits.get(job.circuitId);
+    if (!received || !job || !circuit) throw new Error('a verdict on a zkProof that was never received');
+    this.options.onJudgedProof?.({
+      index: this.state.size,
+      circuitId: circuit.circuitId,
+      verificationKey: circuit.verificationKey,
+      publicSignals: received.publicSignals,
+      expectedSignals: job.publicSignals,
+      zkProof: received.zkProof,
+      accepted: entry.type === 'proofAccepted',
+    });
+  }
+
+  /** Checks every signature that an entry carries, and that ids are the digests they claim to be. */
+  private signatureFlaw(entry: Entry): string | null {
+    switch (entry.type) {
+      case 'proverRegistered': {
+        const { message, signature, ownerSignature } = entry;
+        const digest = this.digest('ProverRegistration', message);
+        const owned = ownerSignature ? this.signerFlaw(digest, ownerSignature as Hex, message.owner) : null;
+        return this.signerFlaw(digest, signature, message.prover) ?? owned;
+      }
+      case 'circuitRegistered': {
+        if (!entry.registration) return null;
+        const { message, signature } = entry.registration;
+        return this.signerFlaw(this.digest('CircuitRegistration', message), signature, message.registrant);
+      }
+      case 'blockSubmitted': {
+        const digest = this.digest('BlockRequest', entry.message);
+        if (digest !== entry.blockId) return `the block id is not the digest ${digest} of its request`;
+        return this.signerFlaw(digest, entry.signature, entry.message.requester);
+      }
+      case 'roundCleared': {
+        const flaws = entry.bids.map(({ message, signature }) =>
+          this.signerFlaw(this.digest('Bid', message), signature, message.prover),
+        );
+        return flaws.find((flaw) => flaw !== null) ?? null;
+      }
+      case 'proofReceived': {
+        const { message, signature, publicSignals, zkProof } = entry;
+        const digest = this.digest('ProofSubmission', message);
+        if (digest !== entry.submissionId) return `the submission id is not the digest ${digest} of its message`;
+        if (contentHashOf({ publicSignals, zkProof }) !== message.contentHash)
+          return 'the zkProof is not the signed one';
+        return this.signerFlaw(digest, signature, message.prover);
+      }
+      case 'gaveUp':
+        return this.signerFlaw(this.digest('GiveUp', entry.message), entry.signature, entry.message.prover);
+      default:
+        return null;
+    }
+  }
+
+  private signerFlaw(digest: Hex, signature: Hex, account: Address): string | null {
+    const code = checkSigner(digest, signature, account);
+    return code && `the signature is not ${account}'s (${code})`;
+  }
+}
+
+/** Where two canonical texts part, with a little of each. */
+function firstDifference(expected: string, found: string): string {
+  let at = 0;
+  while (at < expected.length && expected[at] === found[at]) at += 1;
+  const excerpt = (text: string) => text.slice(Math.max(0, at - 40), at + 60);
+  return `the rules say ...${excerpt(expected)}... and the log says ...${excerpt(found)}...`;
+}

@@ -1,0 +1,245 @@
+/**
+ * The market's state: what the log folds to. Plain data, no methods. Amounts are `bigint` wei, times Unix milliseconds.
+ * `evolve` changes it in place and is the only one to do so.
+ */
+import type { Award, EntryOf, Posting, Role } from '#protocol/entries.js';
+import type { BlockRequest } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
+import type { Address, Hex } from '#protocol/units.js';
+
+export interface Circuit {
+  circuitId: Hex;
+  name: string;
+  kind: EntryOf<'circuitRegistered'>['kind'];
+  protocol: EntryOf<'circuitRegistered'>['protocol'];
+  signalCount: number;
+  verificationKey: EntryOf<'circuitRegistered'>['verificationKey'];
+  wasm: { sha256: Hex; bytes: number };
+  zkey: { sha256: Hex; bytes: number };
+}
+
+export interface Requester {
+  address: Address;
+  /** Nonce of the newest accepted block request. */
+  nonce: number;
+}
+
+export interface Prover {
+  prover: Address;
+  owner: Address;
+  name: string;
+  registeredAtMs: number;
+}
+
+/** What the log shows of one prover on one circuit. */
+export interface ProverRecord {
+  prover: Address;
+  circuitId: Hex;
+  /** Assignments in which the prover had to prove: as primary, or as an activated backup. */
+  assigned: number;
+  /** Those of them that needed cover or were not delivered. */
+  missed: number;
+  /** Newest proving times, oldest first, at most `provingSamplesMax`. */
+  provingMs: number[];
+  /** When the newest zkProofs came in, oldest first: a prover's jobs queue behind one another. */
+  receivedAtMs: number[];
+}
+
+/** A job that a prover is committed to, running or standing by: queued in front of whatever it bids for next. */
+export interface Commitment {
+  jobId: string;
+  standby: boolean;
+  provingMs: number;
+}
+
+export interface Block {
+  blockId: Hex;
+  request: BlockRequest;
+  jobIds: string[];
+  submittedAtMs: number;
+  roundCount: number;
+  provenCount: number;
+  expiredCount: number;
+  completedAtMs: number | null;
+}
+
+export interface Round {
+  roundId: string;
+  blockId: Hex;
+  circuitId: Hex;
+  jobIds: string[];
+  maxPriceWei: bigint;
+  deadlineMs: number;
+  openedAtMs: number;
+  closesAtMs: number;
+  /** The commitment that counts for each prover, in the order of the log. */
+  bids: Map<Address, Hex>;
+  clearedAtMs: number | null;
+}
+
+/** One side of a job's award, as it goes on. */
+export interface Assignment {
+  prover: Address;
+  owner: Address;
+  priceBidWei: bigint;
+  bondWei: bigint;
+  provingMsP95: number;
+  slots: number;
+  missPpm: number;
+  dueMs: number;
+  /** `standby`: waits; `active`: must prove; `gaveUp`: out. */
+  status: 'standby' | 'active' | 'gaveUp';
+  activeSinceMs: number | null;
+  /** A lease that lapsed: costs a backup its standby fee. */
+  leaseMissed: boolean;
+  invalidCount: number;
+}
+
+export interface Submission {
+  submissionId: Hex;
+  /** Where the zkProof stands in the log. */
+  entryIndex: number;
+  prover: Address;
+  role: Role;
+  receivedAtMs: number;
+  verdict: 'pending' | 'valid' | 'invalid';
+}
+
+export interface Job {
+  jobId: string;
+  blockId: Hex;
+  circuitId: Hex;
+  publicSignals: string[];
+  inputHash: Hex;
+  maxPriceWei: bigint;
+  deadlineMs: number;
+  status: 'open' | 'awarded' | 'ended';
+  roundId: string;
+  roundsHeld: number;
+  awardedAtMs: number | null;
+  priceWei: bigint;
+  standbyFeeWei: bigint;
+  primary: Assignment | null;
+  backup: Assignment | null;
+  /** When the backup starts at the latest; null without a backup. */
+  backupStartMs: number | null;
+  activatedAtMs: number | null;
+  activationCause: EntryOf<'backupActivated'>['cause'] | null;
+  submissions: Submission[];
+  outcome: 'proven' | 'expired' | null;
+  outcomeReason: EntryOf<'jobExpired'>['reason'] | null;
+  deliveredBy: Role | null;
+  provingMs: number | null;
+  endedAtMs: number | null;
+}
+
+export interface Market {
+  origin: string;
+  coordinatorId: Hex;
+  chainId: number;
+  logKey: string;
+  faucet: boolean;
+}
+
+export interface MarketState {
+  /** Entries folded so far: the index of the next one. */
+  size: number;
+  lastAtMs: number;
+  market: Market | null;
+  parametersVersion: number;
+  parameters: Parameters | null;
+  /** When the coordinator last came back; leases are judged from here at the earliest. */
+  startedAtMs: number;
+  balances: Map<string, bigint>;
+  requesters: Map<Address, Requester>;
+  provers: Map<Address, Prover>;
+  records: Map<string, ProverRecord>;
+  commitments: Map<Address, Map<string, Commitment>>;
+  circuits: Map<Hex, Circuit>;
+  /** Blocks, rounds and jobs; those of completed blocks are forgotten by {@link forgetCompleted}. */
+  blocks: Map<Hex, Block>;
+  rounds: Map<string, Round>;
+  jobs: Map<string, Job>;
+}
+
+/** A market before its first entry. */
+export function emptyState(): MarketState {
+  return {
+    size: 0,
+    lastAtMs: 0,
+    market: null,
+    parametersVersion: 0,
+    parameters: null,
+    startedAtMs: 0,
+    balances: new Map(),
+    requesters: new Map(),
+    provers: new Map(),
+    records: new Map(),
+    commitments: new Map(),
+    circuits: new Map(),
+    blocks: new Map(),
+    rounds: new Map(),
+    jobs: new Map(),
+  };
+}
+
+/** Drops a completed block with its rounds and jobs: no later entry refers to them, so that memory follows open work. */
+export function forgetCompleted(state: MarketState, blockId: Hex): void {
+  const block = state.blocks.get(blockId);
+  if (!block || block.completedAtMs === null) return;
+  for (const jobId of block.jobIds) state.jobs.delete(jobId);
+  for (let number = 0; number < block.roundCount; number += 1) state.rounds.delete(`${blockId}.r${number}`);
+  state.blocks.delete(blockId);
+  state.balances.delete(`escrow:${blockId}`);
+}
+
+/** Free money of a party, in wei. */
+export function freeWei(state: MarketState, address: Address): bigint {
+  return state.balances.get(`account:${address}`) ?? 0n;
+}
+
+export function recordKey(prover: Address, circuitId: Hex): string {
+  return `${prover}|${circuitId}`;
+}
+
+/** The parameters in force. An open market always has them. */
+export function parametersOf(state: MarketState): Parameters {
+  if (!state.parameters) throw new Error('the market has no parameters: its log must begin with them');
+  return state.parameters;
+}
+
+/** The assignment that `prover` holds in a job, with its role. */
+export function assignmentOf(job: Job, prover: Address): { role: Role; assignment: Assignment } | null {
+  if (job.primary?.prover === prover) return { role: 'primary', assignment: job.primary };
+  if (job.backup?.prover === prover) return { role: 'backup', assignment: job.backup };
+  return null;
+}
+
+/** A commitment's assignment as it begins. */
+export function beginAssignment(side: Award['primary'], role: Role, dueMs: number, atMs: number): Assignment {
+  const active = role === 'primary';
+  return {
+    prover: side.prover,
+    owner: side.owner,
+    priceBidWei: BigInt(side.priceBidWei),
+    bondWei: BigInt(side.bondWei),
+    provingMsP95: side.provingMsP95,
+    slots: side.slots,
+    missPpm: side.missPpm,
+    dueMs,
+    status: active ? 'active' : 'standby',
+    activeSinceMs: active ? atMs : null,
+    leaseMissed: false,
+    invalidCount: 0,
+  };
+}
+
+/** Makes a posting. Amounts of zero are dropped by the caller through {@link compactPostings}. */
+export function posting(from: string, to: string, amountWei: bigint, why: Posting['why']): Posting {
+  return { from, to, amountWei: amountWei.toString(), why };
+}
+
+/** Drops postings that move nothing. */
+export function compactPostings(postings: Posting[]): Posting[] {
+  return postings.filter((one) => one.amountWei !== '0');
+}

@@ -1,0 +1,32 @@
+/**
+ * Wake-ups: what must be looked at again, and when. They follow from the state alone, so that a lost queue loses
+ * nothing, and a job that is neither ended nor holds one is a bug (I4).
+ */
+import type { Job, Round } from './state.js';
+
+export type WakeUpKind = 'closeRound' | 'activateBackup' | 'expireJob' | 'verifyZkProof';
+
+export interface WakeUp {
+  kind: WakeUpKind;
+  /** A round id, a job id, or a submission id. */
+  key: string;
+  dueMs: number;
+}
+
+/** A round waits for the end of its window. */
+export function wakeUpsOfRound(round: Round): WakeUp[] {
+  return round.clearedAtMs === null ? [{ kind: 'closeRound', key: round.roundId, dueMs: round.closesAtMs }] : [];
+}
+
+/** An awarded job waits for its backup's start, for verdicts, and for its deadline. An open one waits for its round. */
+export function wakeUpsOfJob(job: Job): WakeUp[] {
+  if (job.status !== 'awarded') return [];
+  const found: WakeUp[] = [{ kind: 'expireJob', key: job.jobId, dueMs: job.deadlineMs }];
+  if (job.backup?.status === 'standby' && job.backupStartMs !== null) {
+    found.push({ kind: 'activateBackup', key: job.jobId, dueMs: job.backupStartMs });
+  }
+  for (const { submissionId, verdict, receivedAtMs } of job.submissions) {
+    if (verdict === 'pending') found.push({ kind: 'verifyZkProof', key: submissionId, dueMs: receivedAtMs });
+  }
+  return found;
+}

@@ -1,0 +1,248 @@
+/**
+ * The log's entries: every fact of the market, typed, in the past tense, as it stands in the log. An entry's leaf is
+ * its canonical JSON (RFC 8785). Money is a decimal string of wei; `atMs` is the coordinator's clock and never falls.
+ */
+import { z } from 'zod';
+import {
+  bidSchema,
+  blockRequestSchema,
+  circuitRegistrationSchema,
+  giveUpSchema,
+  proofSubmissionSchema,
+  proverRegistrationSchema,
+  signedSchema,
+} from './messages.js';
+import { parametersSchema } from './parameters.js';
+import {
+  addressSchema,
+  blockIdSchema,
+  bytes32Schema,
+  durationMsSchema,
+  jobIdSchema,
+  labelSchema,
+  roundIdSchema,
+  unixMsSchema,
+  weiSchema,
+} from './units.js';
+
+/** A ledger account: a party's free money, a prover's locked bonds, a block's escrow, or the world outside. */
+export const ledgerAccountSchema = z
+  .string()
+  .max(80)
+  .regex(/^(outside|account:0x[0-9a-f]{40}|bond:0x[0-9a-f]{40}|escrow:0x[0-9a-f]{64})$/);
+
+/** One immutable movement of money: debits `from`, credits `to`. */
+export const postingSchema = z.strictObject({
+  from: ledgerAccountSchema,
+  to: ledgerAccountSchema,
+  amountWei: weiSchema,
+  why: z.enum([
+    'deposit',
+    'escrow',
+    'bondLocked',
+    'bondReleased',
+    'price',
+    'standbyFee',
+    'cover',
+    'lateShare',
+    'slashToRescuer',
+    'slashToRequester',
+    'refund',
+  ]),
+});
+export type Posting = z.infer<typeof postingSchema>;
+const postings = z.array(postingSchema).max(40_000);
+
+export const roleSchema = z.enum(['primary', 'backup']);
+export type Role = z.infer<typeof roleSchema>;
+
+/** Why a job of a round got no award. */
+export const noAwardReasonSchema = z.enum([
+  'noBids',
+  'allAboveMaxPrice',
+  'noneInTime',
+  'noBond',
+  'noBackup',
+  'notWorthIt',
+]);
+export type NoAwardReason = z.infer<typeof noAwardReasonSchema>;
+
+/** One side of an award. */
+export const assignmentSchema = z.strictObject({
+  prover: addressSchema,
+  owner: addressSchema,
+  /** The prover's own price for proving, from its bid. */
+  priceBidWei: weiSchema,
+  bondWei: weiSchema,
+  /** The larger of promised and measured. */
+  provingMsP95: z.int().min(1).max(86_400_000),
+  slots: z.int().min(1).max(1_024),
+  /** Chance, in parts per million, that this prover needs cover, as it stood at clearing. */
+  missPpm: z.int().min(0).max(1_000_000),
+});
+
+/** What a job was sold for, and to whom. */
+export const awardSchema = z.strictObject({
+  jobId: jobIdSchema,
+  primary: assignmentSchema,
+  backup: z.nullable(assignmentSchema),
+  priceWei: weiSchema,
+  standbyFeeWei: weiSchema,
+  primaryDueMs: unixMsSchema,
+  /** Null without a backup. */
+  backupStartMs: z.nullable(unixMsSchema),
+});
+export type Award = z.infer<typeof awardSchema>;
+
+export const artifactSchema = z.strictObject({
+  sha256: bytes32Schema,
+  bytes: z
+    .int()
+    .min(0)
+    .max(2 ** 40),
+});
+
+export const activationCauseSchema = z.enum(['startTime', 'leaseMissed', 'gaveUp', 'invalidZkProof']);
+export type ActivationCause = z.infer<typeof activationCauseSchema>;
+
+export const circuitKindSchema = z.enum(['transferRollup', 'generic']);
+export const protocolNameSchema = z.enum(['groth16', 'plonk', 'fflonk']);
+
+const signalsSchema = z.array(z.string().max(78)).max(1_024);
+
+/** zkProofs and verification keys are checked by the verifier's strict parser; here only their size is bounded. */
+const jsonObjectSchema = z.record(z.string().max(64), z.json());
+
+const entry = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.strictObject({ type: z.literal(type), atMs: unixMsSchema, ...shape });
+
+export const ENTRY_SCHEMAS = {
+  marketOpened: entry('marketOpened', {
+    origin: z.string().min(1).max(128),
+    coordinatorId: bytes32Schema,
+    chainId: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+    /** The log's verifier key in the signed-note format. */
+    logKey: z.string().max(256),
+    faucet: z.boolean(),
+    /** Version 1 of the parameters; later versions come as `parametersSet`. */
+    parameters: parametersSchema,
+  }),
+  parametersSet: entry('parametersSet', { version: z.int().min(2), parameters: parametersSchema }),
+  circuitRegistered: entry('circuitRegistered', {
+    circuitId: bytes32Schema,
+    name: labelSchema,
+    kind: circuitKindSchema,
+    protocol: protocolNameSchema,
+    signalCount: z.int().min(0).max(1_024),
+    verificationKey: jsonObjectSchema,
+    wasm: artifactSchema,
+    zkey: artifactSchema,
+    /** Null for the circuits that the market opened with. */
+    registration: z.nullable(signedSchema(circuitRegistrationSchema)),
+  }),
+  deposited: entry('deposited', {
+    account: addressSchema,
+    amountWei: weiSchema,
+    source: z.enum(['faucet']),
+    reference: z.string().min(1).max(128),
+    postings,
+  }),
+  proverRegistered: entry('proverRegistered', {
+    ...signedSchema(proverRegistrationSchema).shape,
+    /** Null when the prover is its own owner. */
+    ownerSignature: z.nullable(z.string().max(132)),
+  }),
+  blockSubmitted: entry('blockSubmitted', {
+    blockId: blockIdSchema,
+    ...signedSchema(blockRequestSchema).shape,
+    jobs: z
+      .array(z.strictObject({ jobId: jobIdSchema, publicSignals: signalsSchema, inputHash: bytes32Schema }))
+      .min(1)
+      .max(10_000),
+    postings,
+  }),
+  roundOpened: entry('roundOpened', {
+    roundId: roundIdSchema,
+    blockId: blockIdSchema,
+    circuitId: bytes32Schema,
+    jobIds: z.array(jobIdSchema).min(1).max(10_000),
+    maxPriceWei: weiSchema,
+    deadlineMs: unixMsSchema,
+    closesAtMs: unixMsSchema,
+  }),
+  bidPlaced: entry('bidPlaced', { roundId: roundIdSchema, prover: addressSchema, commitment: bytes32Schema }),
+  roundCleared: entry('roundCleared', {
+    roundId: roundIdSchema,
+    /** All bids that counted, in the order of their commitments in the log. */
+    bids: z.array(signedSchema(bidSchema)).max(10_000),
+    tieSeed: bytes32Schema,
+    awards: z.array(awardSchema).max(10_000),
+    unawarded: z.array(z.strictObject({ jobId: jobIdSchema, reason: noAwardReasonSchema })).max(10_000),
+    postings,
+  }),
+  leaseMissed: entry('leaseMissed', {
+    jobId: jobIdSchema,
+    prover: addressSchema,
+    role: roleSchema,
+    lastSeenMs: unixMsSchema,
+  }),
+  gaveUp: entry('gaveUp', { ...signedSchema(giveUpSchema).shape, role: roleSchema }),
+  backupActivated: entry('backupActivated', {
+    jobId: jobIdSchema,
+    prover: addressSchema,
+    cause: activationCauseSchema,
+  }),
+  proofReceived: entry('proofReceived', {
+    submissionId: bytes32Schema,
+    ...signedSchema(proofSubmissionSchema).shape,
+    role: roleSchema,
+    publicSignals: signalsSchema,
+    zkProof: jsonObjectSchema,
+  }),
+  proofAccepted: entry('proofAccepted', {
+    jobId: jobIdSchema,
+    prover: addressSchema,
+    role: roleSchema,
+    submissionId: bytes32Schema,
+    postings,
+  }),
+  proofRejected: entry('proofRejected', {
+    jobId: jobIdSchema,
+    prover: addressSchema,
+    role: roleSchema,
+    submissionId: bytes32Schema,
+    code: z.string().max(64),
+  }),
+  jobExpired: entry('jobExpired', {
+    jobId: jobIdSchema,
+    reason: z.enum([...noAwardReasonSchema.options, 'deadlinePassed']),
+    /** Provers that miss through no fault of theirs: the coordinator was down in their time. */
+    excused: z.array(addressSchema).max(2),
+    postings,
+  }),
+  blockCompleted: entry('blockCompleted', {
+    blockId: blockIdSchema,
+    proven: z.int().min(0),
+    expired: z.int().min(0),
+  }),
+  coordinatorStarted: entry('coordinatorStarted', {
+    /** Last sign of life of any replica; equal to `atMs` when there was no gap. */
+    lastSignMs: unixMsSchema,
+    /** By how much due times shift. */
+    gapMs: durationMsSchema,
+    cause: z.enum(['start', 'stall']),
+  }),
+} as const;
+
+export type EntryType = keyof typeof ENTRY_SCHEMAS;
+export type EntryOf<Type extends EntryType> = z.infer<(typeof ENTRY_SCHEMAS)[Type]>;
+/** Any entry, discriminated by `type`. */
+export type Entry = { [Type in EntryType]: EntryOf<Type> }[EntryType];
+
+/** Checks an entry from outside against its schema. Throws a ZodError that names the path. */
+export function parseEntry(value: unknown): Entry {
+  const type = (value as { type?: unknown } | null)?.type;
+  const schema = Object.hasOwn(ENTRY_SCHEMAS, String(type)) ? ENTRY_SCHEMAS[type as EntryType] : undefined;
+  if (!schema) throw new TypeError(`unknown entry type ${JSON.stringify(type)}`);
+  return schema.parse(value) as Entry;
+}

@@ -1,0 +1,59 @@
+/**
+ * The market's parameters: one versioned document in the log. Rates are basis points (Bps, 1/10,000), probabilities
+ * parts per million, times milliseconds.
+ */
+import { z } from 'zod';
+import { durationMsSchema } from './units.js';
+
+const bps = z.int().min(0).max(10_000);
+
+export const parametersSchema = z.strictObject({
+  /** Bounds of a requester's bid window. */
+  bidWindowMsMin: durationMsSchema,
+  bidWindowMsMax: durationMsSchema,
+  /** Kept free before every due time for transport and checking. */
+  deliveryMarginMs: durationMsSchema,
+  /** Least time between the end of the first bid window and the deadline. */
+  provingTimeMsMin: durationMsSchema,
+  /** An assignment whose agent is silent for so long is taken to be lost. */
+  leaseMs: durationMsSchema,
+  /** Part of the price that a primary loses to the backup when it delivers first but after the backup's start. */
+  lateBps: bps,
+  /** Part of the max price that a defaulter owes beyond dearer cover and standby fee. */
+  lateDamageBps: bps,
+  /** Part of the late damage that goes to the rescuer; the rest compensates the requester. */
+  slashRescuerBps: bps,
+  /** Prior of a miss, as counts: the chance is (priorMisses + missed) / (priorJobs + assigned). */
+  priorMisses: z.int().min(0).max(1_000_000),
+  priorJobs: z.int().min(1).max(1_000_000),
+  /** A prover's measured p95 of proving time covers the newest samples, once there are enough. */
+  provingSamplesMax: z.int().min(1).max(256),
+  provingSamplesMin: z.int().min(1).max(256),
+  /** How often a job is auctioned before it ends unsold. */
+  roundsPerJobMax: z.int().min(1).max(100),
+  /** How many invalid zkProofs one assignment may submit. */
+  invalidProofsMax: z.int().min(1).max(100),
+  jobsPerBlockMax: z.int().min(1).max(10_000),
+  bidsPerRoundMax: z.int().min(1).max(10_000),
+});
+export type Parameters = z.infer<typeof parametersSchema>;
+
+/** What a new market starts with. */
+export const DEFAULT_PARAMETERS: Parameters = {
+  bidWindowMsMin: 100,
+  bidWindowMsMax: 600_000,
+  deliveryMarginMs: 2_000,
+  provingTimeMsMin: 1_000,
+  leaseMs: 10_000,
+  lateBps: 2_000,
+  lateDamageBps: 2_000,
+  slashRescuerBps: 5_000,
+  priorMisses: 1,
+  priorJobs: 20,
+  provingSamplesMax: 20,
+  provingSamplesMin: 5,
+  roundsPerJobMax: 3,
+  invalidProofsMax: 3,
+  jobsPerBlockMax: 1_024,
+  bidsPerRoundMax: 1_024,
+};

@@ -1,0 +1,81 @@
+/**
+ * Every "no" that a party can get, in one table: its HTTP status and a sentence that says what to do. Routes, docs and
+ * tests read this table; a rejection adds the figures of its case as `detail`.
+ */
+
+export const REJECTIONS = {
+  badRequest: [400, 'The request does not have the expected shape; correct the named field and send it again.'],
+  notFound: [404, 'There is nothing under this address; check the id.'],
+  bodyTooLarge: [413, 'The body is larger than this route takes; see the limit in the OpenAPI document.'],
+  unsupportedMediaType: [415, 'Send the body as application/json.'],
+  tooManyRequests: [429, 'Too many requests; wait for the time given in retry-after.'],
+  internal: [500, 'The coordinator failed; nothing was changed. Send the same message again.'],
+  unavailable: [503, 'The coordinator cannot answer right now; send the same message again in a moment.'],
+
+  badSignature: [401, 'The signature is not from the account that the message names, under this market’s domain.'],
+  highSSignature: [401, 'The signature has s in the upper half; sign with a library that produces low-s signatures.'],
+  notLoggedIn: [401, 'This needs a token; log in with a message by EIP-4361 first.'],
+  loginExpired: [401, 'The login message or token has expired; log in again.'],
+  messageExpired: [410, 'The message has expired; sign a new one.'],
+  messageFromFuture: [422, 'The message is dated in the future; check the clock of the machine that signs.'],
+
+  faucetClosed: [403, 'This market has no faucet; deposits come from the chain.'],
+  faucetLimit: [422, 'The faucet gives at most its limit at a time; ask for less.'],
+  insufficientFunds: [402, 'The account does not hold enough free money; deposit more or ask for less.'],
+
+  unknownCircuit: [404, 'No circuit with this id is registered; register it or check the id.'],
+  circuitExists: [409, 'A circuit with this verification key is registered already; use it.'],
+  invalidVerificationKey: [422, 'The verification key is not safe to use; see the detail and make a new one.'],
+  unsupportedCircuit: [422, 'Blocks can be submitted for transfer rollup circuits only.'],
+
+  unknownProver: [403, 'This prover is not registered; register it with its owner first.'],
+  ownerSignatureMissing: [401, 'The owner differs from the prover and must sign the registration too.'],
+  proverOwned: [409, 'This prover is registered under another owner, and a prover cannot change its owner.'],
+
+  duplicateBlock: [409, 'The nonce is not above the last one of this requester; sign again with a higher nonce.'],
+  blockHashMismatch: [422, 'The block file is not the one whose hash was signed.'],
+  invalidBlock: [422, 'The block cannot be proven as it stands; correct the named transfer.'],
+  tooManyJobs: [422, 'The block has more jobs than a block may have; split it.'],
+  deadlinePassed: [422, 'The deadline is in the past; choose a later one.'],
+  deadlineTooNear: [422, 'The deadline leaves no time to bid and prove; choose a later one.'],
+  deadlineTooFar: [422, 'The deadline is more than thirty days away; choose an earlier one.'],
+  bidWindow: [422, 'The bid window is outside the bounds of the market parameters.'],
+  zeroMaxPrice: [422, 'A max price of zero buys nothing; choose a positive one.'],
+  unsupportedPolicy: [
+    422,
+    'The policy combines settings that have no rule: award "fastest" goes with pricing "first".',
+  ],
+
+  unknownRound: [404, 'There is no such round; read the open rounds again.'],
+  roundClosed: [409, 'The round is closed; bid in the next one.'],
+  roundFull: [429, 'The round has as many bids as it takes; bid in the next one.'],
+  aboveMaxPrice: [422, 'The price is above the max price of the round; bid at or under it.'],
+  bidExpired: [422, 'The bid expires before the round closes; sign one that lives longer.'],
+
+  unknownJob: [404, 'There is no such job; check the id.'],
+  notAssigned: [403, 'This prover holds no assignment for the job.'],
+  notActivated: [409, 'The backup has not been activated; wait for the activation or for the end of the job.'],
+  jobEnded: [409, 'The job has ended; drop it.'],
+  invalidZkProof: [422, 'The zkProof is not in canonical form; see the detail.'],
+  signalsMismatch: [
+    422,
+    'The public signals are not those of the job; a zkProof of another statement is worth nothing here.',
+  ],
+  contentHashMismatch: [422, 'The signed content hash is not that of the zkProof and public signals sent.'],
+  tooManyInvalid: [429, 'This assignment has used up its invalid zkProofs; the backup has taken over.'],
+  submissionPending: [409, 'A zkProof of this prover for the job is being checked; wait for the verdict.'],
+} as const satisfies Record<string, readonly [status: number, sentence: string]>;
+
+export type RejectionCode = keyof typeof REJECTIONS;
+
+/** An expected no: a returned value, never thrown by the rules. */
+export interface Rejection {
+  code: RejectionCode;
+  /** The figures of this case, in a sentence; empty when the code says it all. */
+  detail: string;
+}
+
+/** Makes a rejection. */
+export function reject(code: RejectionCode, detail = ''): { ok: false; rejection: Rejection } {
+  return { ok: false, rejection: { code, detail } };
+}
