@@ -2,7 +2,19 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { claimDataDir, clearOrphans } from './dataDirOwner.js';
@@ -51,9 +63,11 @@ export async function startEmbeddedPostgres(options: { dataDir: string; log?: Se
   try {
     const natives = await prepareNatives(dataDir, user);
     const password = await readOrMakePassword(dataDir);
-    const cluster = join(dataDir, 'cluster');
-    if (existsSync(join(cluster, 'PG_VERSION'))) await clearOrphans(cluster);
-    else await makeCluster({ natives, dataDir, password, user });
+    const place = join(dataDir, 'cluster');
+    const isNew = !existsSync(join(place, 'PG_VERSION'));
+    if (isNew) await makeCluster({ natives, dataDir, password, user });
+    const cluster = await realpath(place);
+    if (!isNew) await clearOrphans(cluster);
     const server = await startOnFreePort(natives, cluster, user, options.log);
     const databaseUrl = urlOf(server.port, password, DATABASE);
     try {
