@@ -1,0 +1,256 @@
+/**
+ * What the coordinator answers: one schema per view. Money is a decimal string of wei, times are Unix milliseconds;
+ * `null` means "not yet" or "does not apply".
+ */
+import { z } from 'zod';
+import {
+  activationCauseSchema,
+  artifactSchema,
+  awardSchema,
+  circuitKindSchema,
+  noAwardReasonSchema,
+  postingSchema,
+  protocolNameSchema,
+  roleSchema,
+} from './entries.js';
+import { bidSchema, blockRequestSchema, signedSchema } from './messages.js';
+import { parametersSchema } from './parameters.js';
+import {
+  addressSchema,
+  blockIdSchema,
+  bytes32Schema,
+  jobIdSchema,
+  labelSchema,
+  roundIdSchema,
+  unixMsSchema,
+  weiSchema,
+} from './units.js';
+
+export const PAGE_MAX = 1_000;
+
+const count = z.int().min(0);
+const nullableMs = z.nullable(unixMsSchema);
+
+export const marketViewSchema = z.strictObject({
+  origin: z.string().max(128),
+  coordinatorId: bytes32Schema,
+  chainId: z.int().min(1),
+  logKey: z.string().max(256),
+  faucet: z.boolean(),
+  parametersVersion: z.int().min(1),
+  parameters: parametersSchema,
+  treeSize: count,
+  nowMs: unixMsSchema,
+});
+export type MarketView = z.infer<typeof marketViewSchema>;
+
+/** The answer to an accepted command: which entries it became. A repeated message gets the very same answer. */
+export const acceptedSchema = z.strictObject({
+  digest: bytes32Schema,
+  firstIndex: count,
+  entryCount: count,
+  atMs: unixMsSchema,
+});
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+/** What a bidder keeps: the coordinator's Ed25519 word that the commitment stands at this place of the log. */
+export const bidReceiptSchema = z.strictObject({
+  ...acceptedSchema.shape,
+  roundId: roundIdSchema,
+  prover: addressSchema,
+  /** Over the canonical JSON of `{ atMs, commitment, entryIndex, origin, prover, roundId }`. */
+  receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
+});
+export type BidReceipt = z.infer<typeof bidReceiptSchema>;
+
+export const accountViewSchema = z.strictObject({
+  address: addressSchema,
+  freeWei: weiSchema,
+  bondedWei: weiSchema,
+  /** Nonce of the newest accepted block request; 0 before the first. */
+  lastNonce: count,
+  prover: z.nullable(z.strictObject({ owner: addressSchema, name: labelSchema })),
+});
+export type AccountView = z.infer<typeof accountViewSchema>;
+
+export const postingViewSchema = z.strictObject({
+  ...postingSchema.shape,
+  entryIndex: count,
+  sequence: count,
+  atMs: unixMsSchema,
+});
+
+export const circuitViewSchema = z.strictObject({
+  circuitId: bytes32Schema,
+  name: labelSchema,
+  kind: circuitKindSchema,
+  protocol: protocolNameSchema,
+  signalCount: count,
+  wasm: artifactSchema,
+  zkey: artifactSchema,
+  verificationKey: z.record(z.string().max(64), z.json()),
+});
+export type CircuitView = z.infer<typeof circuitViewSchema>;
+
+export const blockViewSchema = z.strictObject({
+  blockId: blockIdSchema,
+  request: blockRequestSchema,
+  status: z.enum(['open', 'completed']),
+  submittedAtMs: unixMsSchema,
+  completedAtMs: nullableMs,
+  jobIds: z.array(jobIdSchema).max(10_000),
+  roundIds: z.array(roundIdSchema).max(10_000),
+  provenCount: count,
+  expiredCount: count,
+});
+export type BlockView = z.infer<typeof blockViewSchema>;
+
+const assignmentViewSchema = z.strictObject({
+  prover: addressSchema,
+  owner: addressSchema,
+  priceBidWei: weiSchema,
+  bondWei: weiSchema,
+  provingMsP95: count,
+  slots: count,
+  missPpm: count,
+  dueMs: unixMsSchema,
+  status: z.enum(['standby', 'active', 'gaveUp']),
+  activeSinceMs: nullableMs,
+  leaseMissed: z.boolean(),
+  invalidCount: count,
+});
+
+export const jobViewSchema = z.strictObject({
+  jobId: jobIdSchema,
+  blockId: blockIdSchema,
+  circuitId: bytes32Schema,
+  publicSignals: z.array(z.string().max(78)).max(1_024),
+  inputHash: bytes32Schema,
+  maxPriceWei: weiSchema,
+  deadlineMs: unixMsSchema,
+  status: z.enum(['open', 'awarded', 'ended']),
+  roundId: roundIdSchema,
+  roundsHeld: count,
+  awardedAtMs: nullableMs,
+  priceWei: weiSchema,
+  standbyFeeWei: weiSchema,
+  primary: z.nullable(assignmentViewSchema),
+  backup: z.nullable(assignmentViewSchema),
+  backupStartMs: nullableMs,
+  activatedAtMs: nullableMs,
+  activationCause: z.nullable(activationCauseSchema),
+  submissions: z
+    .array(
+      z.strictObject({
+        submissionId: bytes32Schema,
+        entryIndex: count,
+        prover: addressSchema,
+        role: roleSchema,
+        receivedAtMs: unixMsSchema,
+        verdict: z.enum(['pending', 'valid', 'invalid']),
+      }),
+    )
+    .max(1_000),
+  outcome: z.nullable(z.enum(['proven', 'expired'])),
+  outcomeReason: z.nullable(z.enum([...noAwardReasonSchema.options, 'deadlinePassed'])),
+  deliveredBy: z.nullable(roleSchema),
+  provingMs: z.nullable(count),
+  endedAtMs: nullableMs,
+});
+export type JobView = z.infer<typeof jobViewSchema>;
+
+/** What the assigned agents report of a running job; no entry of the log, and nobody is paid by it. */
+export const progressViewSchema = z.strictObject({
+  jobId: jobIdSchema,
+  prover: addressSchema,
+  lastSeenMs: unixMsSchema,
+  stage: z.enum(['standby', 'queued', 'fetching', 'witness', 'proving', 'submitting']),
+  progressPpm: z.int().min(0).max(1_000_000),
+  expectedEndMs: nullableMs,
+});
+export type ProgressView = z.infer<typeof progressViewSchema>;
+
+export const roundViewSchema = z.strictObject({
+  roundId: roundIdSchema,
+  blockId: blockIdSchema,
+  circuitId: bytes32Schema,
+  jobIds: z.array(jobIdSchema).max(10_000),
+  maxPriceWei: weiSchema,
+  deadlineMs: unixMsSchema,
+  openedAtMs: unixMsSchema,
+  closesAtMs: unixMsSchema,
+  clearedAtMs: nullableMs,
+  bidCount: count,
+});
+export type RoundView = z.infer<typeof roundViewSchema>;
+
+/** A cleared round as the log has it: every bid, every award. Null fields before the clearing. */
+export const roundDetailSchema = z.strictObject({
+  ...roundViewSchema.shape,
+  commitments: z.array(z.strictObject({ prover: addressSchema, commitment: bytes32Schema })).max(10_000),
+  cleared: z.nullable(
+    z.strictObject({
+      entryIndex: count,
+      bids: z.array(signedSchema(bidSchema)).max(10_000),
+      tieSeed: bytes32Schema,
+      awards: z.array(awardSchema).max(10_000),
+      unawarded: z.array(z.strictObject({ jobId: jobIdSchema, reason: noAwardReasonSchema })).max(10_000),
+    }),
+  ),
+});
+
+/** Everything a prover needs to take up (again) what it holds. */
+export const duesViewSchema = z.strictObject({ prover: addressSchema, jobs: z.array(jobViewSchema).max(10_000) });
+
+export const bundleViewSchema = z.strictObject({
+  blockId: blockIdSchema,
+  /** True when every job of the block is proven. */
+  complete: z.boolean(),
+  circuitId: bytes32Schema,
+  verificationKey: z.record(z.string().max(64), z.json()),
+  zkProofs: z
+    .array(
+      z.strictObject({
+        jobId: jobIdSchema,
+        publicSignals: z.array(z.string().max(78)).max(1_024),
+        /** Null when the job expired or is still running. */
+        zkProof: z.nullable(z.record(z.string().max(64), z.json())),
+        prover: z.nullable(addressSchema),
+      }),
+    )
+    .max(10_000),
+});
+export type BundleView = z.infer<typeof bundleViewSchema>;
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const inclusionViewSchema = z.strictObject({
+  index: count,
+  treeSize: count,
+  leafHash: hash,
+  inclusionProof: z.array(hash).max(64),
+  checkpoint: z.string().max(10_000),
+});
+
+export const consistencyViewSchema = z.strictObject({
+  fromSize: count,
+  toSize: count,
+  consistencyProof: z.array(hash).max(128),
+});
+
+/** Entries as they stand in the log: `leaf` is the canonical JSON whose hash is in the tree. */
+export const entriesViewSchema = z.strictObject({
+  treeSize: count,
+  entries: z.array(z.strictObject({ index: count, leaf: z.string() })).max(PAGE_MAX),
+});
+
+export const problemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  /** For shape errors: what is wrong where. */
+  errors: z.optional(z.array(z.strictObject({ pointer: z.string(), message: z.string() }))),
+});
+export type Problem = z.infer<typeof problemSchema>;
