@@ -30,7 +30,6 @@ try {
   await server.stop();
   await rm(dataDir, { recursive: true, force: true });
 }
-process.exit();
 
 async function writeMigration(title: string, script: string): Promise<void> {
   const count = existsSync(MIGRATIONS_FOLDER)

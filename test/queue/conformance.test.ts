@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Bell, type BellQueue, type BellQueueOptions, createBellQueue } from '#queue/bellQueue.js';
 import { createTestDatabase } from '../setup/database.js';
@@ -268,6 +268,24 @@ describe.each(BACKENDS.filter((backend) => backend.available))('bells on $name',
     await queue.start(async () => {}, { concurrency: 1 });
     await expect(queue.start(async () => {}, { concurrency: 1 })).rejects.toThrow('started already');
   });
+});
+
+test('a pool that was lent is used, and left open', async () => {
+  const database = await createTestDatabase();
+  const pool = new Pool({ connectionString: database.databaseUrl, options: '-c search_path=bullmq,public', max: 4 });
+  const queue = await createBellQueue({ pool });
+  const rang = collect(1);
+  await queue.start(rang.handler, { concurrency: 2 });
+  await queue.ring([bellOf('lent')]);
+  await rang.all;
+  await queue.close();
+  expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  await pool.end();
+  await database.drop();
+});
+
+test('without any server the queue says what it needs', async () => {
+  await expect(createBellQueue({})).rejects.toThrow('needs a PostgreSQL URL or pool, or a Redis URL');
 });
 
 function bellOf(key: string, dueMs = Date.now()): Bell {

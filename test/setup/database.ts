@@ -13,15 +13,19 @@ export interface TestDatabase {
 /**
  * Clones the run's migrated template database; call it in a test file's `beforeAll`, or per test.
  *
+ * @param options.empty - true for a database without any table
  * @throws Error when the run has no embedded PostgreSQL, with the reason
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const server = inject('testServer');
   if ('failure' in server) throw new Error(`The test run has no database. ${server.failure}`);
   const name = `test_${randomBytes(6).toString('hex')}`;
   const databaseUrl = urlOf(server.serverUrl, name);
   const maintenanceUrl = urlOf(server.serverUrl, 'postgres');
-  await runOn(maintenanceUrl, `CREATE DATABASE ${name} TEMPLATE ${server.templateDatabase}`);
+  await runOn(
+    maintenanceUrl,
+    `CREATE DATABASE ${name} TEMPLATE ${options.empty ? 'template0' : server.templateDatabase}`,
+  );
   const pool = new Pool({ connectionString: databaseUrl, max: 8 });
   pool.on('error', () => {
     // A test may cut connections on purpose.
