@@ -1,62 +1,17 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { Redis } from 'ioredis';
-import { Client, Pool } from 'pg';
+import { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Bell, type BellQueue, type BellQueueOptions, createBellQueue } from '#queue/bellQueue.js';
 import { createTestDatabase } from '../setup/database.js';
-
-/** A server that keeps queues, and the ways in which a test may hurt it. */
-interface Server {
-  connection: { databaseUrl: string } | { redisUrl: string };
-  cutConnections(): Promise<void>;
-  stop(): Promise<void>;
-}
+import { kill, type Server, startPostgres, startRedis } from './queueServers.js';
 
 const WORKER = `
   import { createBellQueue } from '#queue/bellQueue.js';
   const queue = await createBellQueue(JSON.parse(process.argv[1]));
   await queue.start(async () => { console.log('ringing'); await new Promise(() => {}); }, { concurrency: 1 });
 `;
-
-async function startPostgres(): Promise<Server> {
-  const database = await createTestDatabase();
-  const cutConnections = async () => {
-    const client = new Client({ connectionString: database.databaseUrl });
-    await client.connect();
-    const others = 'datname = current_database() AND pid <> pg_backend_pid()';
-    await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}`);
-    await client.end();
-  };
-  return { connection: { databaseUrl: database.databaseUrl }, cutConnections, stop: database.drop };
-}
-
-async function startRedis(): Promise<Server> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--maxmemory-policy', 'noeviction'];
-  const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface({ input: child.stdout })) if (line.includes('Ready to accept')) break;
-  child.stdout.resume();
-  const redisUrl = `redis://127.0.0.1:${port}`;
-  const cutConnections = async () => {
-    const client = new Redis(redisUrl);
-    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    client.disconnect();
-  };
-  return { connection: { redisUrl }, cutConnections, stop: () => kill(child) };
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
 
 const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 if (!hasRedis) console.log('The Redis half of the queue suite is skipped: there is no redis-server on the PATH.');
