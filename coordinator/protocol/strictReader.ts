@@ -141,6 +141,21 @@ export function readObject<T extends object>(
   };
 }
 
+/** An object read by whichever of `readers` its own property `tag` names. */
+export function readTagged<T>(tag: string, readers: Readonly<Record<string, Reader<T>>>): Reader<T> {
+  return (value, path) => {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, tag)) {
+      throw new StrictReadFault('wrongShape', path, `must be an object with the key ${tag}`);
+    }
+    const label = (value as Record<string, unknown>)[tag];
+    const name = Object.keys(readers).find((known) => known === label);
+    if (name === undefined) {
+      throw new StrictReadFault('wrongLabel', `${path}.${tag}`, `must be one of ${Object.keys(readers).join(', ')}`);
+    }
+    return readers[name]!(value, path);
+  };
+}
+
 const readFq2 = readArray(readFq, 2);
 const readG1Coordinates = readArray(readFq, 3);
 const readG2Coordinates = readArray(readFq2, 3);

@@ -13,11 +13,12 @@ import {
   readLabel,
   readObject,
   readStrictly,
+  readTagged,
   readWhole,
   type ZkInputFault,
 } from './strictReader.js';
 import type { Hex } from './units.js';
-import { PUBLIC_SIGNALS_MAX, ZK_PROTOCOLS, type ZkProtocol } from './zkProof.js';
+import { PUBLIC_SIGNALS_MAX, type ZkProtocol } from './zkProof.js';
 
 /** A circuit's identity: '0x' and 64 lower-case hex digits. */
 export type CircuitId = Hex;
@@ -141,6 +142,7 @@ const readers: Record<ZkProtocol, Reader<VerificationKey>> = {
   plonk: readPlonkKey,
   fflonk: readFflonkKey,
 };
+const readKey = readTagged<VerificationKey>('protocol', readers);
 
 /**
  * Reads a verification key in its one accepted spelling, for whichever protocol it names. `vk_alphabeta_12` may be
@@ -150,15 +152,7 @@ const readers: Record<ZkProtocol, Reader<VerificationKey>> = {
  * @returns a fresh object with the key's fields only, or the first fault
  */
 export function parseVerificationKey(value: unknown): { ok: true; verificationKey: VerificationKey } | ZkInputFault {
-  const labelled = typeof value === 'object' && value !== null && Object.hasOwn(value, 'protocol');
-  const protocol = labelled
-    ? ZK_PROTOCOLS.find((name) => name === (value as { protocol: unknown }).protocol)
-    : undefined;
-  if (protocol === undefined) {
-    const detail = `verificationKey.protocol must be one of ${ZK_PROTOCOLS.join(', ')}`;
-    return { ok: false, code: labelled ? 'wrongLabel' : 'wrongShape', detail };
-  }
-  const read = readStrictly(readers[protocol], value, 'verificationKey');
+  const read = readStrictly(readKey, value, 'verificationKey');
   return read.ok ? { ok: true, verificationKey: read.value } : read;
 }
 

@@ -10,6 +10,12 @@ const ATTEMPTS_MAX = 2;
 /** JavaScript heap of a worker in MB; parsed statements are small, and the curve's memory is not counted here. */
 const WORKER_HEAP_MB = 96;
 
+/**
+ * snarkjs loads the package `web-worker`, which takes any thread it wakes up in for one that it started itself and runs
+ * the module named here; without this it throws. An empty one leaves our worker alone.
+ */
+const WORKER_DATA = { mod: 'data:,', name: 'verifier' };
+
 interface Thread {
   readonly worker: Worker;
   /** What it works on; empty when idle. */
@@ -73,6 +79,7 @@ export class VerifierThreads {
   #start(): Thread {
     const worker = new Worker(this.#options.workerUrl, {
       execArgv: [],
+      workerData: WORKER_DATA,
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB, maxYoungGenerationSizeMb: 8 },
     });
     const thread: Thread = { worker, batch: [], deadline: undefined };
