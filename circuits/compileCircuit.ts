@@ -9,17 +9,27 @@ import { CIRCUIT_NAME, PROJECT_FOLDER } from './circuitFiles.js';
 export type CompiledCircuit = { r1cs: string; wasm: string; symbols: string };
 
 /**
- * Compiles the circuit with circom2 and `--O2` into a folder. The same source and versions give the same bytes.
+ * Compiles the circuit with circom2 into a folder. The same source and versions give the same bytes.
  * Takes 10 to 20 s. Throws an Error with the compiler's output when it refuses the source or is not installed.
  *
  * @param folder - an existing folder that receives the files
+ * @param simplification - what the artifacts are made with is O2; O0 keeps every signal and constraint of the source
  */
-export async function compileCircuit(folder: string): Promise<CompiledCircuit> {
+export async function compileCircuit(folder: string, simplification: 'O0' | 'O2' = 'O2'): Promise<CompiledCircuit> {
   const compiler = createRequire(import.meta.url).resolve('circom2/cli.js');
   const output = await mkdtemp(join(tmpdir(), 'understudy-circuit-'));
   try {
     // The compiler sees files only below folders that it can name relative to where it runs.
-    const args = [`circuits/${CIRCUIT_NAME}.circom`, '--r1cs', '--wasm', '--sym', '--O2', '-l', 'node_modules', '-o'];
+    const args = [
+      `circuits/${CIRCUIT_NAME}.circom`,
+      '--r1cs',
+      '--wasm',
+      '--sym',
+      `--${simplification}`,
+      '-l',
+      'node_modules',
+      '-o',
+    ];
     await runNode([compiler, ...args, relative(PROJECT_FOLDER, output)]);
     const file = (ending: string) => join(folder, `${CIRCUIT_NAME}.${ending}`);
     const compiled = { r1cs: file('r1cs'), wasm: file('wasm'), symbols: file('sym') };

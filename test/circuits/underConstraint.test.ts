@@ -5,11 +5,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { poseidon5 } from 'poseidon-lite/poseidon5';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { circuitFiles } from '#circuits/circuitFiles.js';
 import { compileCircuit } from '#circuits/compileCircuit.js';
 import { fileRecord, readManifest } from '#circuits/manifest.js';
+import type { ChunkWitnessInput } from '#protocol/rollup/chunkWitness.js';
 import { FIELD_MODULUS } from '#protocol/rollup/fieldElement.js';
+import { transferHash } from '#protocol/rollup/transfer.js';
 import {
   type ConstraintSystem,
   evaluate,
@@ -102,17 +105,72 @@ describe('the compiled constraint system', () => {
     // Two roots and two coordinates are compared a transfer.
     expect(free.length).toBe(8);
   });
+});
 
-  it('forces every wire once the inputs are given', () => {
-    const forced = new ForcedWitness(system);
-    for (let wire = 1; wire <= system.publicCount + system.privateCount; wire++) forced.set(wire, witness[wire]!);
+/**
+ * Works on the source's constraints before the compiler's simplification, which only substitutes linear equations.
+ * The witness generator takes no part: the wires follow from the inputs by the constraints, or they do not.
+ */
+describe('the constraints of the source', () => {
+  let source: ConstraintSystem;
+  let sourceNames: Map<number, string[]>;
+  let wires: Map<string, number>;
+  let input: ChunkWitnessInput;
+  const signature = 'main.applied[0].signature';
+
+  beforeAll(async () => {
+    const compiled = await compileCircuit(folder, 'O0');
+    source = parseConstraintSystem(readFileSync(compiled.r1cs));
+    sourceNames = parseWireNames(readFileSync(compiled.symbols, 'utf8'));
+    wires = new Map([...sourceNames].flatMap(([wire, list]) => list.map((name) => [name, wire] as const)));
+    // A challenge so small that challenge + modulus fits 254 bits too, else there is no alias to refuse.
+    for (let amount = 1n; ; amount++) {
+      const rollup = exampleRollup();
+      const first = signOrder(rollup, { from: 0, to: 1, amount });
+      const { r8 } = first.signature;
+      const { key } = rollup.tree.get(first.from)!;
+      if (poseidon5([...r8, ...key, transferHash(first)]) + FIELD_MODULUS >= 2n ** 254n) continue;
+      input = forceChunk(rollup.tree, [first, signOrder(rollup, { from: 2, to: 2, amount: 5n })]);
+      return;
+    }
+  });
+
+  function forcedByInputs(chunk: ChunkWitnessInput): ForcedWitness {
+    const forced = new ForcedWitness(source);
+    const setAll = (name: string, value: unknown) => {
+      if (Array.isArray(value)) for (const [i, item] of value.entries()) setAll(`${name}[${i}]`, item);
+      else forced.set(wires.get(name)!, BigInt(value as string));
+    };
+    for (const [name, value] of Object.entries(chunk)) setAll(`main.${name}`, value);
     forced.propagate();
-    const open = forced.values.flatMap((value, wire) => (value === undefined ? [wire] : []));
-    console.log(
-      open.length,
-      open.slice(0, 20).map((w) => names.get(w)?.[0]),
-      forced.contradictions,
-    );
+    return forced;
+  }
+
+  /** Chooses the 254 bits of a transfer's challenge, which its sum alone does not settle. */
+  function setChallengeBits(forced: ForcedWitness, transfer: number, offset: bigint): void {
+    const bits = `main.applied[${transfer}].signature.h2bits`;
+    const value = forced.values[wires.get(`${bits}.in`)!]! + offset;
+    for (let i = 0; i < 254; i++) forced.set(wires.get(`${bits}.out[${i}]`)!, (value >> BigInt(i)) & 1n);
+    forced.propagate();
+  }
+
+  it.each(['two transfers', 'padding'])('force every wire once the inputs are given: %s', (kind) => {
+    const rollup = exampleRollup();
+    const padded = forceChunk(rollup.tree, [signOrder(rollup, { from: 0, to: 1, amount: 1n })]);
+    const forced = forcedByInputs(kind === 'padding' ? padded : input);
+    setChallengeBits(forced, 0, 0n);
+    setChallengeBits(forced, 1, 0n);
     expect(forced.contradictions).toEqual([]);
+    const open = forced.values.flatMap((value, wire) => (value === undefined ? sourceNames.get(wire)! : []));
+    expect(open.filter((name) => !/\.isz\.inv$/.test(name))).toEqual([]);
+    expect(open.length).toBeLessThanOrEqual(8);
+  });
+
+  it('refuse the other spelling of a challenge, larger by the modulus', () => {
+    const forced = forcedByInputs(input);
+    expect(forced.contradictions).toEqual([]);
+    expect(forced.values[wires.get(`${signature}.h2bits.out[0]`)!]).toBeUndefined();
+    setChallengeBits(forced, 0, FIELD_MODULUS);
+    expect(forced.contradictions.length).toBeGreaterThan(0);
   });
 });

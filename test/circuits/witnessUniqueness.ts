@@ -59,8 +59,8 @@ export class ForcedWitness {
   propagate(): void {
     for (let progress = true; progress && this.contradictions.length === 0; ) {
       while (this.#queue.length > 0) this.#consider(this.#queue.pop()!);
-      // Constraints with several open wires may force something too: bits of a number, or a factor that is zero.
-      for (const [i, open] of this.#openCount.entries()) if (open > 1) this.#consider(i);
+      // The queue holds what came down to one open wire; several may be forced too: bits of a number, a factor zero.
+      for (const [i, open] of this.#openCount.entries()) if (open > 0) this.#consider(i);
       progress = this.#queue.length > 0;
     }
   }

@@ -1,0 +1,64 @@
+/** `understudy circuit`: makes and checks the circuit's artifacts. Subcommands load what they need when they run. */
+import { Command, CommanderError } from 'commander';
+
+const EXAMPLES = `
+Examples:
+  $ understudy circuit verify
+  $ understudy circuit build --phase1 powersOfTau28_hez_final_15.ptau --out my-artifacts`;
+
+/**
+ * Runs the subcommand.
+ *
+ * @param args - what stands behind `circuit` on the command line
+ * @returns the exit code: 0, or 1 when a check fails or the arguments are wrong
+ */
+export async function run(args: string[]): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('understudy circuit')
+    .description('Makes the rollup circuit’s artifacts and checks them against the sources.')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride();
+  program
+    .command('build')
+    .description('compile the circuit and make new keys in a development ceremony (20 to 40 minutes)')
+    .option('--phase1 <file>', 'a phase-1 transcript for 2^15 constraints or more, prepared for phase 2')
+    .option('--out <folder>', 'folder for the artifacts (default: replace the ones of this project)')
+    .action(async (options: { phase1?: string; out?: string }) => {
+      exitCode = await build(options);
+    });
+  program
+    .command('verify')
+    .description('check proving key, verification key and witness generator against the sources (1 to 3 minutes)')
+    .option('--artifacts <folder>', 'folder of the artifacts (default: the ones of this project)')
+    .action(async (options: { artifacts?: string }) => {
+      exitCode = await verify(options);
+    });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+  return exitCode;
+}
+
+async function build(options: { phase1?: string; out?: string }): Promise<number> {
+  const { buildCircuits } = await import('#circuits/build.js');
+  const manifest = await buildCircuits({
+    ...(options.phase1 === undefined ? {} : { phase1: options.phase1 }),
+    ...(options.out === undefined ? {} : { artifacts: options.out }),
+    onProgress: (message) => console.error(`${message} ...`),
+  });
+  console.log(`${manifest.name}: ${manifest.constraints} constraints, circuit id ${manifest.circuitId}`);
+  return 0;
+}
+
+async function verify(options: { artifacts?: string }): Promise<number> {
+  const { verifyCircuits } = await import('#circuits/verify.js');
+  const result = await verifyCircuits({
+    ...options,
+    onCheck: ({ name, holds, detail }) => console.log(`${holds ? 'ok    ' : 'FAILED'} ${name}: ${detail}`),
+  });
+  console.log(result.ok ? 'The artifacts are what the sources say.' : 'The artifacts do not match the sources.');
+  return result.ok ? 0 : 1;
+}
