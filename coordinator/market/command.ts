@@ -27,7 +27,7 @@ export interface SignedCommand<Message> extends Signed<Message> {
 
 export type Command =
   | { kind: 'openMarket'; market: Omit<EntryOf<'marketOpened'>, 'type' | 'atMs'> }
-  | { kind: 'startCoordinator'; lastSignMs: number; gapMs: number; cause: 'start' | 'stall' }
+  | { kind: 'startCoordinator'; lastSignMs: number; cause: 'start' | 'stall' }
   | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
   | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
   | ({ kind: 'registerProver'; ownerSignature: Hex | null } & SignedCommand<ProverRegistration>)

@@ -94,7 +94,7 @@ const EVOLVERS: Evolvers = {
   roundOpened: (state, entry) => {
     const { roundId, blockId, circuitId, jobIds, deadlineMs, closesAtMs, atMs } = entry;
     const maxPriceWei = BigInt(entry.maxPriceWei);
-    const opened = { openedAtMs: atMs, closesAtMs, bids: new Map(), clearedAtMs: null };
+    const opened = { openedAtMs: atMs, closesAtMs, bids: new Map(), clearedAtMs: null, clearedEntryIndex: null };
     state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, maxPriceWei, deadlineMs, ...opened });
     state.blocks.get(blockId)!.roundCount += 1;
     for (const jobId of jobIds) {
@@ -109,7 +109,9 @@ const EVOLVERS: Evolvers = {
     bids.set(prover, commitment);
   },
   roundCleared: (state, { roundId, awards, atMs }) => {
-    state.rounds.get(roundId)!.clearedAtMs = atMs;
+    const round = state.rounds.get(roundId)!;
+    round.clearedAtMs = atMs;
+    round.clearedEntryIndex = state.size;
     for (const award of awards) {
       const job = jobOf(state, award.jobId);
       job.status = 'awarded';

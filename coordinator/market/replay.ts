@@ -137,7 +137,7 @@ export class Replay {
         return { kind: 'openMarket', market };
       }
       case 'coordinatorStarted':
-        return { kind: 'startCoordinator', lastSignMs: entry.lastSignMs, gapMs: entry.gapMs, cause: entry.cause };
+        return { kind: 'startCoordinator', lastSignMs: entry.lastSignMs, cause: entry.cause };
       case 'circuitRegistered': {
         const { type: _type, atMs: _atMs, registration, ...circuit } = entry;
         return { kind: 'registerCircuit', circuit, registration };

@@ -75,6 +75,8 @@ export interface Round {
   /** The commitment that counts for each prover, in the order of the log. */
   bids: Map<Address, Hex>;
   clearedAtMs: number | null;
+  /** Where its roundCleared stands in the log. */
+  clearedEntryIndex: number | null;
 }
 
 /** One side of a job's award, as it goes on. */

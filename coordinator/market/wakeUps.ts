@@ -8,7 +8,7 @@ export type WakeUpKind = 'closeRound' | 'activateBackup' | 'expireJob' | 'verify
 
 export interface WakeUp {
   kind: WakeUpKind;
-  /** A round id, a job id, or a submission id. */
+  /** A round id or a job id. */
   key: string;
   dueMs: number;
 }
@@ -25,8 +25,7 @@ export function wakeUpsOfJob(job: Job): WakeUp[] {
   if (job.backup?.status === 'standby' && job.backupStartMs !== null) {
     found.push({ kind: 'activateBackup', key: job.jobId, dueMs: job.backupStartMs });
   }
-  for (const { submissionId, verdict, receivedAtMs } of job.submissions) {
-    if (verdict === 'pending') found.push({ kind: 'verifyZkProof', key: submissionId, dueMs: receivedAtMs });
-  }
+  const pending = job.submissions.find(({ verdict }) => verdict === 'pending');
+  if (pending) found.push({ kind: 'verifyZkProof', key: job.jobId, dueMs: pending.receivedAtMs });
   return found;
 }

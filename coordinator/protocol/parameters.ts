@@ -17,6 +17,8 @@ export const parametersSchema = z.strictObject({
   provingTimeMsMin: durationMsSchema,
   /** An assignment whose agent is silent for so long is taken to be lost. */
   leaseMs: durationMsSchema,
+  /** A gap in the coordinator's signs of life shorter than this shifts nothing. */
+  downtimeMsMin: durationMsSchema,
   /** Part of the price that a primary loses to the backup when it delivers first but after the backup's start. */
   lateBps: bps,
   /** Part of the max price that a defaulter owes beyond dearer cover and standby fee. */
@@ -45,6 +47,7 @@ export const DEFAULT_PARAMETERS: Parameters = {
   deliveryMarginMs: 2_000,
   provingTimeMsMin: 1_000,
   leaseMs: 10_000,
+  downtimeMsMin: 2_000,
   lateBps: 2_000,
   lateDamageBps: 2_000,
   slashRescuerBps: 5_000,

@@ -1924,6 +1924,7 @@ export const SealedBidScalarFieldEnum = {
   digest: 'digest',
   roundId: 'roundId',
   prover: 'prover',
+  entryIndex: 'entryIndex',
   message: 'message',
   signature: 'signature'
 } as const
@@ -2019,6 +2020,7 @@ export const RoundScalarFieldEnum = {
   blockId: 'blockId',
   closesAtMs: 'closesAtMs',
   clearedAtMs: 'clearedAtMs',
+  clearedEntryIndex: 'clearedEntryIndex',
   state: 'state'
 } as const
 

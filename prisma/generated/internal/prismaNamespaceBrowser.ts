@@ -132,6 +132,7 @@ export const SealedBidScalarFieldEnum = {
   digest: 'digest',
   roundId: 'roundId',
   prover: 'prover',
+  entryIndex: 'entryIndex',
   message: 'message',
   signature: 'signature'
 } as const
@@ -227,6 +228,7 @@ export const RoundScalarFieldEnum = {
   blockId: 'blockId',
   closesAtMs: 'closesAtMs',
   clearedAtMs: 'clearedAtMs',
+  clearedEntryIndex: 'clearedEntryIndex',
   state: 'state'
 } as const
 

@@ -29,11 +29,13 @@ export type AggregateRound = {
 export type RoundAvgAggregateOutputType = {
   closesAtMs: number | null
   clearedAtMs: number | null
+  clearedEntryIndex: number | null
 }
 
 export type RoundSumAggregateOutputType = {
   closesAtMs: bigint | null
   clearedAtMs: bigint | null
+  clearedEntryIndex: bigint | null
 }
 
 export type RoundMinAggregateOutputType = {
@@ -41,6 +43,7 @@ export type RoundMinAggregateOutputType = {
   blockId: string | null
   closesAtMs: bigint | null
   clearedAtMs: bigint | null
+  clearedEntryIndex: bigint | null
 }
 
 export type RoundMaxAggregateOutputType = {
@@ -48,6 +51,7 @@ export type RoundMaxAggregateOutputType = {
   blockId: string | null
   closesAtMs: bigint | null
   clearedAtMs: bigint | null
+  clearedEntryIndex: bigint | null
 }
 
 export type RoundCountAggregateOutputType = {
@@ -55,6 +59,7 @@ export type RoundCountAggregateOutputType = {
   blockId: number
   closesAtMs: number
   clearedAtMs: number
+  clearedEntryIndex: number
   state: number
   _all: number
 }
@@ -63,11 +68,13 @@ export type RoundCountAggregateOutputType = {
 export type RoundAvgAggregateInputType = {
   closesAtMs?: true
   clearedAtMs?: true
+  clearedEntryIndex?: true
 }
 
 export type RoundSumAggregateInputType = {
   closesAtMs?: true
   clearedAtMs?: true
+  clearedEntryIndex?: true
 }
 
 export type RoundMinAggregateInputType = {
@@ -75,6 +82,7 @@ export type RoundMinAggregateInputType = {
   blockId?: true
   closesAtMs?: true
   clearedAtMs?: true
+  clearedEntryIndex?: true
 }
 
 export type RoundMaxAggregateInputType = {
@@ -82,6 +90,7 @@ export type RoundMaxAggregateInputType = {
   blockId?: true
   closesAtMs?: true
   clearedAtMs?: true
+  clearedEntryIndex?: true
 }
 
 export type RoundCountAggregateInputType = {
@@ -89,6 +98,7 @@ export type RoundCountAggregateInputType = {
   blockId?: true
   closesAtMs?: true
   clearedAtMs?: true
+  clearedEntryIndex?: true
   state?: true
   _all?: true
 }
@@ -184,6 +194,7 @@ export type RoundGroupByOutputType = {
   blockId: string
   closesAtMs: bigint
   clearedAtMs: bigint | null
+  clearedEntryIndex: bigint | null
   state: runtime.JsonValue
   _count: RoundCountAggregateOutputType | null
   _avg: RoundAvgAggregateOutputType | null
@@ -215,6 +226,7 @@ export type RoundWhereInput = {
   blockId?: Prisma.StringFilter<"Round"> | string
   closesAtMs?: Prisma.BigIntFilter<"Round"> | bigint | number
   clearedAtMs?: Prisma.BigIntNullableFilter<"Round"> | bigint | number | null
+  clearedEntryIndex?: Prisma.BigIntNullableFilter<"Round"> | bigint | number | null
   state?: Prisma.JsonFilter<"Round">
 }
 
@@ -223,6 +235,7 @@ export type RoundOrderByWithRelationInput = {
   blockId?: Prisma.SortOrder
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrderInput | Prisma.SortOrder
   state?: Prisma.SortOrder
 }
 
@@ -234,6 +247,7 @@ export type RoundWhereUniqueInput = Prisma.AtLeast<{
   blockId?: Prisma.StringFilter<"Round"> | string
   closesAtMs?: Prisma.BigIntFilter<"Round"> | bigint | number
   clearedAtMs?: Prisma.BigIntNullableFilter<"Round"> | bigint | number | null
+  clearedEntryIndex?: Prisma.BigIntNullableFilter<"Round"> | bigint | number | null
   state?: Prisma.JsonFilter<"Round">
 }, "roundId">
 
@@ -242,6 +256,7 @@ export type RoundOrderByWithAggregationInput = {
   blockId?: Prisma.SortOrder
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrderInput | Prisma.SortOrder
   state?: Prisma.SortOrder
   _count?: Prisma.RoundCountOrderByAggregateInput
   _avg?: Prisma.RoundAvgOrderByAggregateInput
@@ -258,6 +273,7 @@ export type RoundScalarWhereWithAggregatesInput = {
   blockId?: Prisma.StringWithAggregatesFilter<"Round"> | string
   closesAtMs?: Prisma.BigIntWithAggregatesFilter<"Round"> | bigint | number
   clearedAtMs?: Prisma.BigIntNullableWithAggregatesFilter<"Round"> | bigint | number | null
+  clearedEntryIndex?: Prisma.BigIntNullableWithAggregatesFilter<"Round"> | bigint | number | null
   state?: Prisma.JsonWithAggregatesFilter<"Round">
 }
 
@@ -266,6 +282,7 @@ export type RoundCreateInput = {
   blockId: string
   closesAtMs: bigint | number
   clearedAtMs?: bigint | number | null
+  clearedEntryIndex?: bigint | number | null
   state: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -274,6 +291,7 @@ export type RoundUncheckedCreateInput = {
   blockId: string
   closesAtMs: bigint | number
   clearedAtMs?: bigint | number | null
+  clearedEntryIndex?: bigint | number | null
   state: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -282,6 +300,7 @@ export type RoundUpdateInput = {
   blockId?: Prisma.StringFieldUpdateOperationsInput | string
   closesAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   clearedAtMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  clearedEntryIndex?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   state?: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -290,6 +309,7 @@ export type RoundUncheckedUpdateInput = {
   blockId?: Prisma.StringFieldUpdateOperationsInput | string
   closesAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   clearedAtMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  clearedEntryIndex?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   state?: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -298,6 +318,7 @@ export type RoundCreateManyInput = {
   blockId: string
   closesAtMs: bigint | number
   clearedAtMs?: bigint | number | null
+  clearedEntryIndex?: bigint | number | null
   state: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -306,6 +327,7 @@ export type RoundUpdateManyMutationInput = {
   blockId?: Prisma.StringFieldUpdateOperationsInput | string
   closesAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   clearedAtMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  clearedEntryIndex?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   state?: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -314,6 +336,7 @@ export type RoundUncheckedUpdateManyInput = {
   blockId?: Prisma.StringFieldUpdateOperationsInput | string
   closesAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   clearedAtMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  clearedEntryIndex?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   state?: Prisma.JsonNullValueInput | runtime.InputJsonValue
 }
 
@@ -322,12 +345,14 @@ export type RoundCountOrderByAggregateInput = {
   blockId?: Prisma.SortOrder
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrder
   state?: Prisma.SortOrder
 }
 
 export type RoundAvgOrderByAggregateInput = {
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrder
 }
 
 export type RoundMaxOrderByAggregateInput = {
@@ -335,6 +360,7 @@ export type RoundMaxOrderByAggregateInput = {
   blockId?: Prisma.SortOrder
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrder
 }
 
 export type RoundMinOrderByAggregateInput = {
@@ -342,11 +368,13 @@ export type RoundMinOrderByAggregateInput = {
   blockId?: Prisma.SortOrder
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrder
 }
 
 export type RoundSumOrderByAggregateInput = {
   closesAtMs?: Prisma.SortOrder
   clearedAtMs?: Prisma.SortOrder
+  clearedEntryIndex?: Prisma.SortOrder
 }
 
 
@@ -356,6 +384,7 @@ export type RoundSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = 
   blockId?: boolean
   closesAtMs?: boolean
   clearedAtMs?: boolean
+  clearedEntryIndex?: boolean
   state?: boolean
 }, ExtArgs["result"]["round"]>
 
@@ -364,6 +393,7 @@ export type RoundSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensi
   blockId?: boolean
   closesAtMs?: boolean
   clearedAtMs?: boolean
+  clearedEntryIndex?: boolean
   state?: boolean
 }, ExtArgs["result"]["round"]>
 
@@ -372,6 +402,7 @@ export type RoundSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensi
   blockId?: boolean
   closesAtMs?: boolean
   clearedAtMs?: boolean
+  clearedEntryIndex?: boolean
   state?: boolean
 }, ExtArgs["result"]["round"]>
 
@@ -380,10 +411,11 @@ export type RoundSelectScalar = {
   blockId?: boolean
   closesAtMs?: boolean
   clearedAtMs?: boolean
+  clearedEntryIndex?: boolean
   state?: boolean
 }
 
-export type RoundOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"roundId" | "blockId" | "closesAtMs" | "clearedAtMs" | "state", ExtArgs["result"]["round"]>
+export type RoundOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"roundId" | "blockId" | "closesAtMs" | "clearedAtMs" | "clearedEntryIndex" | "state", ExtArgs["result"]["round"]>
 
 export type $RoundPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Round"
@@ -393,6 +425,10 @@ export type $RoundPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs 
     blockId: string
     closesAtMs: bigint
     clearedAtMs: bigint | null
+    /**
+     * Where its roundCleared stands in the log.
+     */
+    clearedEntryIndex: bigint | null
     state: runtime.JsonValue
   }, ExtArgs["result"]["round"]>
   composites: {}
@@ -821,6 +857,7 @@ export interface RoundFieldRefs {
   readonly blockId: Prisma.FieldRef<"Round", 'String'>
   readonly closesAtMs: Prisma.FieldRef<"Round", 'BigInt'>
   readonly clearedAtMs: Prisma.FieldRef<"Round", 'BigInt'>
+  readonly clearedEntryIndex: Prisma.FieldRef<"Round", 'BigInt'>
   readonly state: Prisma.FieldRef<"Round", 'Json'>
 }
     

@@ -20,14 +20,25 @@ export type SealedBidModel = runtime.Types.Result.DefaultSelection<Prisma.$Seale
 
 export type AggregateSealedBid = {
   _count: SealedBidCountAggregateOutputType | null
+  _avg: SealedBidAvgAggregateOutputType | null
+  _sum: SealedBidSumAggregateOutputType | null
   _min: SealedBidMinAggregateOutputType | null
   _max: SealedBidMaxAggregateOutputType | null
+}
+
+export type SealedBidAvgAggregateOutputType = {
+  entryIndex: number | null
+}
+
+export type SealedBidSumAggregateOutputType = {
+  entryIndex: bigint | null
 }
 
 export type SealedBidMinAggregateOutputType = {
   digest: string | null
   roundId: string | null
   prover: string | null
+  entryIndex: bigint | null
   signature: string | null
 }
 
@@ -35,6 +46,7 @@ export type SealedBidMaxAggregateOutputType = {
   digest: string | null
   roundId: string | null
   prover: string | null
+  entryIndex: bigint | null
   signature: string | null
 }
 
@@ -42,16 +54,26 @@ export type SealedBidCountAggregateOutputType = {
   digest: number
   roundId: number
   prover: number
+  entryIndex: number
   message: number
   signature: number
   _all: number
 }
 
 
+export type SealedBidAvgAggregateInputType = {
+  entryIndex?: true
+}
+
+export type SealedBidSumAggregateInputType = {
+  entryIndex?: true
+}
+
 export type SealedBidMinAggregateInputType = {
   digest?: true
   roundId?: true
   prover?: true
+  entryIndex?: true
   signature?: true
 }
 
@@ -59,6 +81,7 @@ export type SealedBidMaxAggregateInputType = {
   digest?: true
   roundId?: true
   prover?: true
+  entryIndex?: true
   signature?: true
 }
 
@@ -66,6 +89,7 @@ export type SealedBidCountAggregateInputType = {
   digest?: true
   roundId?: true
   prover?: true
+  entryIndex?: true
   message?: true
   signature?: true
   _all?: true
@@ -109,6 +133,18 @@ export type SealedBidAggregateArgs<ExtArgs extends runtime.Types.Extensions.Inte
   /**
    * {@link https://www.prisma.io/docs/concepts/components/prisma-client/aggregations Aggregation Docs}
    * 
+   * Select which fields to average
+  **/
+  _avg?: SealedBidAvgAggregateInputType
+  /**
+   * {@link https://www.prisma.io/docs/concepts/components/prisma-client/aggregations Aggregation Docs}
+   * 
+   * Select which fields to sum
+  **/
+  _sum?: SealedBidSumAggregateInputType
+  /**
+   * {@link https://www.prisma.io/docs/concepts/components/prisma-client/aggregations Aggregation Docs}
+   * 
    * Select which fields to find the minimum value
   **/
   _min?: SealedBidMinAggregateInputType
@@ -139,6 +175,8 @@ export type SealedBidGroupByArgs<ExtArgs extends runtime.Types.Extensions.Intern
   take?: number
   skip?: number
   _count?: SealedBidCountAggregateInputType | true
+  _avg?: SealedBidAvgAggregateInputType
+  _sum?: SealedBidSumAggregateInputType
   _min?: SealedBidMinAggregateInputType
   _max?: SealedBidMaxAggregateInputType
 }
@@ -147,9 +185,12 @@ export type SealedBidGroupByOutputType = {
   digest: string
   roundId: string
   prover: string
+  entryIndex: bigint
   message: runtime.JsonValue
   signature: string
   _count: SealedBidCountAggregateOutputType | null
+  _avg: SealedBidAvgAggregateOutputType | null
+  _sum: SealedBidSumAggregateOutputType | null
   _min: SealedBidMinAggregateOutputType | null
   _max: SealedBidMaxAggregateOutputType | null
 }
@@ -176,6 +217,7 @@ export type SealedBidWhereInput = {
   digest?: Prisma.StringFilter<"SealedBid"> | string
   roundId?: Prisma.StringFilter<"SealedBid"> | string
   prover?: Prisma.StringFilter<"SealedBid"> | string
+  entryIndex?: Prisma.BigIntFilter<"SealedBid"> | bigint | number
   message?: Prisma.JsonFilter<"SealedBid">
   signature?: Prisma.StringFilter<"SealedBid"> | string
 }
@@ -184,6 +226,7 @@ export type SealedBidOrderByWithRelationInput = {
   digest?: Prisma.SortOrder
   roundId?: Prisma.SortOrder
   prover?: Prisma.SortOrder
+  entryIndex?: Prisma.SortOrder
   message?: Prisma.SortOrder
   signature?: Prisma.SortOrder
 }
@@ -195,6 +238,7 @@ export type SealedBidWhereUniqueInput = Prisma.AtLeast<{
   NOT?: Prisma.SealedBidWhereInput | Prisma.SealedBidWhereInput[]
   roundId?: Prisma.StringFilter<"SealedBid"> | string
   prover?: Prisma.StringFilter<"SealedBid"> | string
+  entryIndex?: Prisma.BigIntFilter<"SealedBid"> | bigint | number
   message?: Prisma.JsonFilter<"SealedBid">
   signature?: Prisma.StringFilter<"SealedBid"> | string
 }, "digest">
@@ -203,11 +247,14 @@ export type SealedBidOrderByWithAggregationInput = {
   digest?: Prisma.SortOrder
   roundId?: Prisma.SortOrder
   prover?: Prisma.SortOrder
+  entryIndex?: Prisma.SortOrder
   message?: Prisma.SortOrder
   signature?: Prisma.SortOrder
   _count?: Prisma.SealedBidCountOrderByAggregateInput
+  _avg?: Prisma.SealedBidAvgOrderByAggregateInput
   _max?: Prisma.SealedBidMaxOrderByAggregateInput
   _min?: Prisma.SealedBidMinOrderByAggregateInput
+  _sum?: Prisma.SealedBidSumOrderByAggregateInput
 }
 
 export type SealedBidScalarWhereWithAggregatesInput = {
@@ -217,6 +264,7 @@ export type SealedBidScalarWhereWithAggregatesInput = {
   digest?: Prisma.StringWithAggregatesFilter<"SealedBid"> | string
   roundId?: Prisma.StringWithAggregatesFilter<"SealedBid"> | string
   prover?: Prisma.StringWithAggregatesFilter<"SealedBid"> | string
+  entryIndex?: Prisma.BigIntWithAggregatesFilter<"SealedBid"> | bigint | number
   message?: Prisma.JsonWithAggregatesFilter<"SealedBid">
   signature?: Prisma.StringWithAggregatesFilter<"SealedBid"> | string
 }
@@ -225,6 +273,7 @@ export type SealedBidCreateInput = {
   digest: string
   roundId: string
   prover: string
+  entryIndex: bigint | number
   message: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature: string
 }
@@ -233,6 +282,7 @@ export type SealedBidUncheckedCreateInput = {
   digest: string
   roundId: string
   prover: string
+  entryIndex: bigint | number
   message: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature: string
 }
@@ -241,6 +291,7 @@ export type SealedBidUpdateInput = {
   digest?: Prisma.StringFieldUpdateOperationsInput | string
   roundId?: Prisma.StringFieldUpdateOperationsInput | string
   prover?: Prisma.StringFieldUpdateOperationsInput | string
+  entryIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   message?: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature?: Prisma.StringFieldUpdateOperationsInput | string
 }
@@ -249,6 +300,7 @@ export type SealedBidUncheckedUpdateInput = {
   digest?: Prisma.StringFieldUpdateOperationsInput | string
   roundId?: Prisma.StringFieldUpdateOperationsInput | string
   prover?: Prisma.StringFieldUpdateOperationsInput | string
+  entryIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   message?: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature?: Prisma.StringFieldUpdateOperationsInput | string
 }
@@ -257,6 +309,7 @@ export type SealedBidCreateManyInput = {
   digest: string
   roundId: string
   prover: string
+  entryIndex: bigint | number
   message: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature: string
 }
@@ -265,6 +318,7 @@ export type SealedBidUpdateManyMutationInput = {
   digest?: Prisma.StringFieldUpdateOperationsInput | string
   roundId?: Prisma.StringFieldUpdateOperationsInput | string
   prover?: Prisma.StringFieldUpdateOperationsInput | string
+  entryIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   message?: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature?: Prisma.StringFieldUpdateOperationsInput | string
 }
@@ -273,6 +327,7 @@ export type SealedBidUncheckedUpdateManyInput = {
   digest?: Prisma.StringFieldUpdateOperationsInput | string
   roundId?: Prisma.StringFieldUpdateOperationsInput | string
   prover?: Prisma.StringFieldUpdateOperationsInput | string
+  entryIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   message?: Prisma.JsonNullValueInput | runtime.InputJsonValue
   signature?: Prisma.StringFieldUpdateOperationsInput | string
 }
@@ -281,14 +336,20 @@ export type SealedBidCountOrderByAggregateInput = {
   digest?: Prisma.SortOrder
   roundId?: Prisma.SortOrder
   prover?: Prisma.SortOrder
+  entryIndex?: Prisma.SortOrder
   message?: Prisma.SortOrder
   signature?: Prisma.SortOrder
+}
+
+export type SealedBidAvgOrderByAggregateInput = {
+  entryIndex?: Prisma.SortOrder
 }
 
 export type SealedBidMaxOrderByAggregateInput = {
   digest?: Prisma.SortOrder
   roundId?: Prisma.SortOrder
   prover?: Prisma.SortOrder
+  entryIndex?: Prisma.SortOrder
   signature?: Prisma.SortOrder
 }
 
@@ -296,7 +357,12 @@ export type SealedBidMinOrderByAggregateInput = {
   digest?: Prisma.SortOrder
   roundId?: Prisma.SortOrder
   prover?: Prisma.SortOrder
+  entryIndex?: Prisma.SortOrder
   signature?: Prisma.SortOrder
+}
+
+export type SealedBidSumOrderByAggregateInput = {
+  entryIndex?: Prisma.SortOrder
 }
 
 
@@ -305,6 +371,7 @@ export type SealedBidSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   digest?: boolean
   roundId?: boolean
   prover?: boolean
+  entryIndex?: boolean
   message?: boolean
   signature?: boolean
 }, ExtArgs["result"]["sealedBid"]>
@@ -313,6 +380,7 @@ export type SealedBidSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   digest?: boolean
   roundId?: boolean
   prover?: boolean
+  entryIndex?: boolean
   message?: boolean
   signature?: boolean
 }, ExtArgs["result"]["sealedBid"]>
@@ -321,6 +389,7 @@ export type SealedBidSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   digest?: boolean
   roundId?: boolean
   prover?: boolean
+  entryIndex?: boolean
   message?: boolean
   signature?: boolean
 }, ExtArgs["result"]["sealedBid"]>
@@ -329,11 +398,12 @@ export type SealedBidSelectScalar = {
   digest?: boolean
   roundId?: boolean
   prover?: boolean
+  entryIndex?: boolean
   message?: boolean
   signature?: boolean
 }
 
-export type SealedBidOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"digest" | "roundId" | "prover" | "message" | "signature", ExtArgs["result"]["sealedBid"]>
+export type SealedBidOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"digest" | "roundId" | "prover" | "entryIndex" | "message" | "signature", ExtArgs["result"]["sealedBid"]>
 
 export type $SealedBidPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "SealedBid"
@@ -342,6 +412,10 @@ export type $SealedBidPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     digest: string
     roundId: string
     prover: string
+    /**
+     * Where the commitment stands in the log: the order of a round's bids.
+     */
+    entryIndex: bigint
     message: runtime.JsonValue
     signature: string
   }, ExtArgs["result"]["sealedBid"]>
@@ -770,6 +844,7 @@ export interface SealedBidFieldRefs {
   readonly digest: Prisma.FieldRef<"SealedBid", 'String'>
   readonly roundId: Prisma.FieldRef<"SealedBid", 'String'>
   readonly prover: Prisma.FieldRef<"SealedBid", 'String'>
+  readonly entryIndex: Prisma.FieldRef<"SealedBid", 'BigInt'>
   readonly message: Prisma.FieldRef<"SealedBid", 'Json'>
   readonly signature: Prisma.FieldRef<"SealedBid", 'String'>
 }

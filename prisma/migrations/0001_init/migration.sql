@@ -43,6 +43,7 @@ CREATE TABLE "sealed_bids" (
     "digest" TEXT NOT NULL,
     "round_id" TEXT NOT NULL,
     "prover" TEXT NOT NULL,
+    "entry_index" BIGINT NOT NULL,
     "message" JSONB NOT NULL,
     "signature" TEXT NOT NULL,
 
@@ -138,6 +139,7 @@ CREATE TABLE "rounds" (
     "block_id" TEXT NOT NULL,
     "closes_at_ms" BIGINT NOT NULL,
     "cleared_at_ms" BIGINT,
+    "cleared_entry_index" BIGINT,
     "state" JSONB NOT NULL,
 
     CONSTRAINT "rounds_pkey" PRIMARY KEY ("round_id")

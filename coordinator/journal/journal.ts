@@ -1,0 +1,445 @@
+/**
+ * The one writer. Commands queue in the process; the writer takes all that wait, opens one transaction, locks the
+ * log's head row, catches up with what other replicas have written, decides the commands one by one, writes everything
+ * they led to, commits, and only then answers. The head row makes any number of replicas take turns.
+ *
+ * The live state is kept in memory between batches: a replica that finds the head further than its state folds the
+ * missing entries first. When a transaction fails, nobody knows what the database holds, so the state is loaded anew.
+ */
+import type { Pool, PoolClient } from 'pg';
+import type { Command, CommandOf } from '#market/command.js';
+import { decide } from '#market/decide.js';
+import { evolve } from '#market/evolve.js';
+import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
+import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import type { Entry } from '#protocol/entries.js';
+import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import { signCheckpoint } from '#protocol/log/checkpoint.js';
+import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import type { Bid } from '#protocol/messages.js';
+import type { RejectionCode } from '#protocol/rejections.js';
+import type { Hex } from '#protocol/units.js';
+import type { CommittedEntry, Journal, Outcome, PrivateRows } from './journalPort.js';
+import { type LogHead, loadState, readHead } from './loadState.js';
+import { readConsistencyProof, readInclusionProof } from './logProofs.js';
+import type { OperatorKey } from './operatorKey.js';
+import { nothingTouched, touch } from './projection.js';
+import { type BatchWrites, completedBlocks, noWrites, writeBatch } from './writeBatch.js';
+
+/** Most commands that may wait for the writer. */
+export const JOURNAL_QUEUE_MAX = 20_000;
+
+/** Most commands in one transaction. */
+export const JOURNAL_BATCH_MAX = 512;
+
+const CATCH_UP_PAGE = 1_000;
+const ZERO_DIGEST: Hex = `0x${'0'.repeat(64)}`;
+
+/** Rejections that time may cure: they are not kept, so that the same message may succeed later. */
+const PASSING: ReadonlySet<RejectionCode> = new Set([
+  'notActivated',
+  'submissionPending',
+  'roundFull',
+  'unknownProver',
+  'unknownRound',
+  'unknownJob',
+  'unknownCircuit',
+  'messageFromFuture',
+  'ownerSignatureMissing',
+]);
+
+/** The writer has more waiting than it takes, or the database failed: the same message may be sent again. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+  readonly retryable = true;
+}
+
+export interface JournalOptions {
+  pool: Pool;
+  operatorKey: OperatorKey;
+  nowMs: () => number;
+  log: { error(fields: object, message: string): void };
+  /** Told of wake-ups that a commit has added, for the bells. */
+  onWakeUps?: (wakeUps: WakeUp[]) => void;
+}
+
+interface Waiting {
+  command: Command;
+  digest: Hex | null;
+  privateRows: PrivateRows;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+/** Opens the journal on a migrated database. */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const writer = new Writer(options);
+  await writer.load();
+  return writer;
+}
+
+class Writer implements Journal {
+  private live: MarketState = emptyState();
+  private frontier: Frontier = emptyFrontier();
+  private newestCheckpoint = '';
+  private wakeUps = new Map<string, WakeUp[]>();
+  private stale = false;
+  private readonly waiting: Waiting[] = [];
+  private readonly listeners = new Set<(entries: CommittedEntry[]) => void>();
+  private turn: Promise<void> = Promise.resolve();
+  private draining = false;
+  private closed = false;
+  private readonly options: JournalOptions;
+
+  constructor(options: JournalOptions) {
+    this.options = options;
+  }
+
+  state(): MarketState {
+    return this.live;
+  }
+
+  size(): number {
+    return this.live.size;
+  }
+
+  sign(bytes: Uint8Array): Uint8Array {
+    return this.options.operatorKey.sign(bytes);
+  }
+
+  onCommitted(listener: (entries: CommittedEntry[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async execute(command: Command, digest: Hex | null, privateRows: PrivateRows = {}): Promise<Outcome> {
+    if (this.closed) throw new JournalError('the journal is closed');
+    if (this.waiting.length >= JOURNAL_QUEUE_MAX) throw new JournalError('too many commands wait for the writer');
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ command, digest, privateRows, resolve, reject });
+      if (!this.draining) void this.drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    while (this.draining) await this.turn;
+    await this.turn;
+  }
+
+  /** Loads the live state from the tables, or the empty one before the first entry. */
+  async load(): Promise<void> {
+    await this.transaction('REPEATABLE READ', async (client) => {
+      await client.query(
+        `INSERT INTO log_head (id, size, last_at_ms, frontier, checkpoint) VALUES (1, 0, 0, '', '')
+         ON CONFLICT DO NOTHING`,
+      );
+    });
+    await this.transaction('REPEATABLE READ', (client) => this.reload(client));
+  }
+
+  /** Folds what other replicas have committed since the last batch. Cheap when there is nothing. */
+  async catchUp(): Promise<void> {
+    await this.exclusively(async () => {
+      const head = await readHead(this.options.pool, false);
+      if (!head || (!this.stale && head.size === this.live.size)) return;
+      await this.transaction('REPEATABLE READ', async (client) => {
+        const now = (await readHead(client, false)) as LogHead;
+        await this.follow(client, now);
+      });
+    });
+  }
+
+  async readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]> {
+    const { rows } = await this.options.pool.query(
+      'SELECT index, leaf FROM entries WHERE index >= $1 AND index < $1::bigint + $2::int ORDER BY index',
+      [from, limit],
+    );
+    return rows.map(({ index, leaf }) => ({ index: Number(index), leaf }));
+  }
+
+  async checkpoint(): Promise<string> {
+    return (await readHead(this.options.pool, false))?.checkpoint ?? this.newestCheckpoint;
+  }
+
+  async inclusionProof(index: number, treeSize: number) {
+    return readInclusionProof(this.options.pool, index, treeSize);
+  }
+
+  async consistencyProof(fromSize: number, toSize: number) {
+    return readConsistencyProof(this.options.pool, fromSize, toSize);
+  }
+
+  /** One thing at a time: a batch or a catch-up. */
+  private exclusively(work: () => Promise<void>): Promise<void> {
+    const next = this.turn.then(work);
+    this.turn = next.catch(() => {});
+    return next;
+  }
+
+  private async drain(): Promise<void> {
+    this.draining = true;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, JOURNAL_BATCH_MAX);
+      await this.exclusively(() => this.runBatch(batch)).catch((error) => this.failBatch(batch, error));
+    }
+    this.draining = false;
+  }
+
+  /** After an error of the database nothing is known: load anew. A batch is retried one by one, so that one command
+   * that breaks an invariant cannot take others with it. */
+  private async failBatch(batch: Waiting[], error: unknown): Promise<void> {
+    this.stale = true;
+    this.options.log.error({ err: error, commands: batch.length }, 'a batch failed');
+    if (batch.length === 1 || isConnectionError(error)) {
+      for (const one of batch) one.reject(new JournalError('the journal could not write', { cause: error }));
+      return;
+    }
+    for (const one of batch) {
+      await this.exclusively(() => this.runBatch([one])).catch((cause) => {
+        this.stale = true;
+        one.reject(new JournalError('the journal could not write', { cause }));
+      });
+    }
+  }
+
+  private async runBatch(batch: Waiting[]): Promise<void> {
+    let committed: CommittedEntry[] = [];
+    let fresh: WakeUp[] = [];
+    const outcomes: Outcome[] = [];
+    await this.transaction('READ COMMITTED', async (client) => {
+      const head = (await readHead(client, true)) as LogHead;
+      await this.follow(client, head);
+      const writes = await this.decideAll(client, batch, outcomes);
+      committed = writes.entries;
+      if (writes.entries.length > 0 || writes.answers.length > 0) {
+        fresh = await writeBatch(client, this.live, writes, this.wakeUps);
+        await this.writeHead(client);
+      }
+    });
+    for (const blockId of completedBlocks(committed)) forgetCompleted(this.live, blockId);
+    this.announce(committed);
+    for (const [index, one] of batch.entries()) one.resolve(outcomes[index]!);
+    if (fresh.length > 0) this.options.onWakeUps?.(fresh);
+  }
+
+  private async decideAll(client: PoolClient, batch: Waiting[], outcomes: Outcome[]): Promise<BatchWrites> {
+    const writes = noWrites(nothingTouched());
+    const answers = await knownAnswers(client, batch);
+    const sealed = new Map<Hex, CommandOf<'closeRound'>['bids'][number]>();
+    for (const waiting of batch) {
+      const known = waiting.digest && answers.get(waiting.digest);
+      const outcome = known || (await this.decideOne(client, waiting, writes, sealed));
+      if (waiting.digest && !known && isFinal(outcome)) {
+        answers.set(waiting.digest, outcome);
+        const { digest, command } = waiting;
+        writes.answers.push({ digest, kind: command.kind, atMs: this.now(), answer: outcome });
+      }
+      outcomes.push(outcome);
+    }
+    return writes;
+  }
+
+  private now(): number {
+    return Math.max(this.options.nowMs(), this.live.lastAtMs);
+  }
+
+  private async decideOne(
+    client: PoolClient,
+    { command, digest, privateRows }: Waiting,
+    writes: BatchWrites,
+    sealed: Map<Hex, CommandOf<'closeRound'>['bids'][number]>,
+  ): Promise<Outcome> {
+    const atMs = this.now();
+    const complete = command.kind === 'closeRound' ? await this.attachBids(client, command, sealed) : command;
+    const decision = decide(this.live, complete, atMs);
+    if (!decision.ok) return decision;
+    const firstIndex = this.live.size;
+    for (const entry of decision.entries) this.append(entry, writes);
+    if (decision.entries.length > 0) keepPrivate(command, privateRows, firstIndex, writes, sealed);
+    return {
+      ok: true,
+      accepted: { digest: digest ?? ZERO_DIGEST, firstIndex, entryCount: decision.entries.length, atMs },
+    };
+  }
+
+  private append(entry: Entry, writes: BatchWrites): void {
+    const leaf = canonicalJson(entry);
+    const index = this.live.size;
+    evolve(this.live, entry);
+    touch(writes.touched, this.live, entry);
+    const grown = appendLeaf(this.frontier, leafHash(new TextEncoder().encode(leaf)));
+    this.frontier = grown.frontier;
+    writes.treeNodes.push(...grown.completed);
+    writes.entries.push({ index, entry, leaf });
+  }
+
+  /** The sealed bids behind a round's commitments, from this batch or from the table. */
+  private async attachBids(
+    client: PoolClient,
+    command: CommandOf<'closeRound'>,
+    sealed: Map<Hex, CommandOf<'closeRound'>['bids'][number]>,
+  ): Promise<CommandOf<'closeRound'>> {
+    const round = this.live.rounds.get(command.roundId);
+    const digests = round && round.clearedAtMs === null ? [...round.bids.values()] : [];
+    const missing = digests.filter((digest) => !sealed.has(digest));
+    if (missing.length > 0) {
+      const { rows } = await client.query<{ digest: Hex; message: Bid; signature: Hex }>(
+        'SELECT digest, message, signature FROM sealed_bids WHERE digest = ANY($1)',
+        [missing],
+      );
+      for (const row of rows) sealed.set(row.digest, row);
+    }
+    return { ...command, bids: digests.flatMap((digest) => sealed.get(digest) ?? []) };
+  }
+
+  private async writeHead(client: PoolClient): Promise<void> {
+    const { origin, verifierKey } = this.options.operatorKey;
+    const rootHash = rootOf(this.frontier);
+    const signer = { key: verifierKey, sign: (bytes: Uint8Array) => this.sign(bytes) };
+    this.newestCheckpoint = signCheckpoint({ origin, size: this.live.size, rootHash, extensionLines: [] }, [signer]);
+    await client.query('UPDATE log_head SET size = $1, last_at_ms = $2, frontier = $3, checkpoint = $4 WHERE id = 1', [
+      this.live.size,
+      this.live.lastAtMs,
+      Buffer.concat(this.frontier.hashes),
+      this.newestCheckpoint,
+    ]);
+  }
+
+  /** Brings the live state to the head: by folding the missing entries, or anew when it cannot be trusted. */
+  private async follow(client: PoolClient, head: LogHead): Promise<void> {
+    if (this.stale) {
+      await this.reload(client);
+      return;
+    }
+    while (this.live.size < head.size) {
+      const { rows } = await client.query<{ leaf: string }>(
+        'SELECT leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
+        [this.live.size, Math.min(head.size, this.live.size + CATCH_UP_PAGE)],
+      );
+      if (rows.length === 0) throw new Error(`the log has a gap at ${this.live.size}`);
+      this.foldForeign(rows.map(({ leaf }) => leaf));
+    }
+    this.frontier = head.frontier;
+  }
+
+  private foldForeign(leaves: string[]): void {
+    const touched = nothingTouched();
+    const entries = leaves.map((leaf) => ({ index: 0, entry: JSON.parse(leaf) as Entry, leaf }));
+    for (const one of entries) {
+      one.index = this.live.size;
+      evolve(this.live, one.entry);
+      touch(touched, this.live, one.entry);
+    }
+    for (const roundId of touched.rounds) this.wakeUps.set(roundId, wakeUpsOfRound(this.live.rounds.get(roundId)!));
+    for (const jobId of touched.jobs) this.wakeUps.set(jobId, wakeUpsOfJob(this.live.jobs.get(jobId)!));
+    for (const blockId of completedBlocks(entries)) this.forget(blockId);
+    this.announce(entries);
+  }
+
+  private forget(blockId: Hex): void {
+    const block = this.live.blocks.get(blockId);
+    for (const jobId of block?.jobIds ?? []) this.wakeUps.delete(jobId);
+    for (let number = 0; number < (block?.roundCount ?? 0); number += 1) this.wakeUps.delete(`${blockId}.r${number}`);
+    forgetCompleted(this.live, blockId);
+  }
+
+  private async reload(client: PoolClient): Promise<void> {
+    const head = (await readHead(client, false)) as LogHead;
+    const from = this.live.size;
+    this.live = await loadState(client, head);
+    this.frontier = head.frontier;
+    this.newestCheckpoint = head.checkpoint;
+    this.wakeUps = new Map();
+    for (const round of this.live.rounds.values()) this.wakeUps.set(round.roundId, wakeUpsOfRound(round));
+    for (const job of this.live.jobs.values()) this.wakeUps.set(job.jobId, wakeUpsOfJob(job));
+    const wasStale = this.stale;
+    this.stale = false;
+    if (wasStale && from < head.size) await this.announceFrom(client, from, head.size);
+  }
+
+  /** Tells listeners of entries that were committed although this process saw an error. */
+  private async announceFrom(client: PoolClient, from: number, to: number): Promise<void> {
+    const { rows } = await client.query(
+      'SELECT index, leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
+      [from, to],
+    );
+    this.announce(rows.map(({ index, leaf }) => ({ index: Number(index), entry: JSON.parse(leaf), leaf })));
+  }
+
+  private announce(entries: CommittedEntry[]): void {
+    if (entries.length === 0) return;
+    for (const listener of this.listeners) {
+      try {
+        listener(entries);
+      } catch (error) {
+        this.options.log.error({ err: error }, 'a listener of the journal threw');
+      }
+    }
+  }
+
+  private async transaction(
+    isolation: 'READ COMMITTED' | 'REPEATABLE READ',
+    work: (client: PoolClient) => Promise<void>,
+  ): Promise<void> {
+    const client = await this.options.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
+      await work(client);
+      await client.query('COMMIT');
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      await client.query('ROLLBACK').then(
+        () => {
+          broken = undefined;
+        },
+        () => {},
+      );
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+/** First answers to those of the batch's digests that were executed before. */
+async function knownAnswers(client: PoolClient, batch: Waiting[]): Promise<Map<Hex, Outcome>> {
+  const digests = batch.flatMap(({ digest }) => digest ?? []);
+  if (digests.length === 0) return new Map();
+  const { rows } = await client.query<{ digest: Hex; answer: Outcome }>(
+    'SELECT digest, answer FROM commands WHERE digest = ANY($1)',
+    [digests],
+  );
+  return new Map(rows.map(({ digest, answer }) => [digest, answer]));
+}
+
+function isFinal(outcome: Outcome): boolean {
+  return outcome.ok || !PASSING.has(outcome.rejection.code);
+}
+
+/** Keeps what a command carries beside the log: sealed bids and private inputs. */
+function keepPrivate(
+  command: Command,
+  privateRows: PrivateRows,
+  firstIndex: number,
+  writes: BatchWrites,
+  sealed: Map<Hex, CommandOf<'closeRound'>['bids'][number]>,
+): void {
+  if (command.kind === 'placeBid') {
+    const { message, signature, digest } = command;
+    writes.sealedBids.push({ digest, entryIndex: firstIndex, message, signature });
+    sealed.set(digest, { message, signature, digest });
+  }
+  if (command.kind === 'submitBlock') {
+    for (const [index, input] of (privateRows.jobInputs ?? []).entries()) {
+      writes.jobInputs.push({ jobId: `${command.digest}.${index}`, input });
+    }
+  }
+}
+
+/** Errors of the connection concern the whole batch, not one of its commands. */
+function isConnectionError(error: unknown): boolean {
+  const code = (error as { code?: string } | null)?.code ?? '';
+  return code.startsWith('08') || code.startsWith('57') || /^E[A-Z]+$/.test(code);
+}

@@ -1,0 +1,56 @@
+/** Inclusion and consistency proofs, read from the stored tiles: a handful of rows, whatever the length of the log. */
+import type { Pool } from 'pg';
+import { consistencyProof, nodesForConsistencyProof } from '#protocol/log/consistencyProof.js';
+import { inclusionProof, nodesForInclusionProof } from '#protocol/log/inclusionProof.js';
+import type { NodePosition } from '#protocol/log/merkleTree.js';
+import { hashFromTile, tileOfNode, tilesForNodes } from '#protocol/log/tiles.js';
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+/** Hashes of an inclusion proof, leaf first, in hexadecimal; null when the entry is not in a tree of that size. */
+export async function readInclusionProof(
+  pool: Pool,
+  index: number,
+  treeSize: number,
+): Promise<{ leafHash: string; path: string[] } | null> {
+  if (index < 0 || index >= treeSize || treeSize > (await sizeOf(pool))) return null;
+  const leaf = { level: 0, index };
+  const readNode = await readNodes(pool, [leaf, ...nodesForInclusionProof(index, treeSize)], treeSize);
+  return {
+    leafHash: hex(readNode(0, index)),
+    path: inclusionProof(index, treeSize, readNode).map(hex),
+  };
+}
+
+/** Hashes of a consistency proof in hexadecimal; null when a size is not within the log. */
+export async function readConsistencyProof(pool: Pool, fromSize: number, toSize: number): Promise<string[] | null> {
+  if (fromSize < 0 || fromSize > toSize || toSize > (await sizeOf(pool))) return null;
+  const readNode = await readNodes(pool, nodesForConsistencyProof(fromSize, toSize), toSize);
+  return consistencyProof(fromSize, toSize, readNode).map(hex);
+}
+
+async function sizeOf(pool: Pool): Promise<number> {
+  const { rows } = await pool.query('SELECT size FROM log_head WHERE id = 1');
+  return Number(rows[0]?.size ?? 0);
+}
+
+/** Fetches the tiles that hold the nodes in one query. */
+async function readNodes(
+  pool: Pool,
+  nodes: NodePosition[],
+  treeSize: number,
+): Promise<(level: number, index: number) => Uint8Array> {
+  const tiles = tilesForNodes(nodes, treeSize);
+  const { rows } = await pool.query<{ level: number; index: string; hashes: Buffer }>(
+    `SELECT t.level, t.index, t.hashes FROM log_tiles t
+     JOIN unnest($1::int[], $2::bigint[]) AS wanted(level, index) USING (level, index)`,
+    [tiles.map(({ level }) => level), tiles.map(({ index }) => index)],
+  );
+  const bytesOf = new Map(rows.map(({ level, index, hashes }) => [`${level}/${index}`, new Uint8Array(hashes)]));
+  return (level, index) => {
+    const tile = tileOfNode({ level, index }, treeSize);
+    const bytes = bytesOf.get(`${tile.level}/${tile.index}`);
+    if (!bytes) throw new Error(`tile ${tile.level}/${tile.index} of the log is missing`);
+    return hashFromTile(tile, bytes.slice(0, tile.width * 32), { level, index });
+  };
+}

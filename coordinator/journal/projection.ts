@@ -1,0 +1,160 @@
+/**
+ * The projections: which rows an entry touches, and how the market's entities stand in their tables. Jobs, rounds and
+ * blocks are stored as the JSON that the API answers.
+ */
+
+import { type Assignment, type Block, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
+import type { Entry } from '#protocol/entries.js';
+import type { Address, Hex } from '#protocol/units.js';
+import type { JobView } from '#protocol/views.js';
+
+/** Keys of the rows that a batch has to write. */
+export interface Touched {
+  market: boolean;
+  balances: Set<string>;
+  requesters: Set<Address>;
+  provers: Set<Address>;
+  records: Set<string>;
+  circuits: Set<Hex>;
+  blocks: Set<Hex>;
+  rounds: Set<string>;
+  jobs: Set<string>;
+}
+
+/** Nothing touched yet. */
+export function nothingTouched(): Touched {
+  return {
+    market: false,
+    balances: new Set(),
+    requesters: new Set(),
+    provers: new Set(),
+    records: new Set(),
+    circuits: new Set(),
+    blocks: new Set(),
+    rounds: new Set(),
+    jobs: new Set(),
+  };
+}
+
+/** Notes what an entry has touched; call it after `evolve`. */
+export function touch(touched: Touched, state: MarketState, entry: Entry): void {
+  if ('postings' in entry) {
+    for (const { from, to } of entry.postings) touched.balances.add(from).add(to);
+  }
+  switch (entry.type) {
+    case 'marketOpened':
+    case 'parametersSet':
+      touched.market = true;
+      break;
+    case 'coordinatorStarted':
+      touched.market = true;
+      if (entry.gapMs > 0) touchOpen(touched, state);
+      break;
+    case 'circuitRegistered':
+      touched.circuits.add(entry.circuitId);
+      break;
+    case 'proverRegistered':
+      touched.provers.add(entry.message.prover);
+      break;
+    case 'blockSubmitted':
+      touched.requesters.add(entry.message.requester);
+      touched.blocks.add(entry.blockId);
+      for (const { jobId } of entry.jobs) touched.jobs.add(jobId);
+      break;
+    case 'roundOpened':
+      touched.blocks.add(entry.blockId);
+      touched.rounds.add(entry.roundId);
+      for (const jobId of entry.jobIds) touched.jobs.add(jobId);
+      break;
+    case 'roundCleared':
+      touched.rounds.add(entry.roundId);
+      for (const { jobId } of entry.awards) touched.jobs.add(jobId);
+      break;
+    case 'blockCompleted':
+      touched.blocks.add(entry.blockId);
+      break;
+    case 'gaveUp':
+    case 'proofReceived':
+      touched.jobs.add(entry.message.jobId);
+      break;
+    case 'leaseMissed':
+    case 'backupActivated':
+    case 'proofRejected':
+      touched.jobs.add(entry.jobId);
+      break;
+    case 'proofAccepted':
+    case 'jobExpired':
+      touchEnded(touched, state.jobs.get(entry.jobId)!);
+      break;
+    case 'deposited':
+    case 'bidPlaced':
+      break;
+    default:
+      entry satisfies never;
+  }
+}
+
+/** A gap of the coordinator shifts the due times of all that is open. */
+function touchOpen(touched: Touched, state: MarketState): void {
+  for (const round of state.rounds.values()) if (round.clearedAtMs === null) touched.rounds.add(round.roundId);
+  for (const job of state.jobs.values()) if (job.status === 'awarded') touched.jobs.add(job.jobId);
+}
+
+function touchEnded(touched: Touched, job: Job): void {
+  touched.jobs.add(job.jobId);
+  touched.blocks.add(job.blockId);
+  for (const side of [job.primary, job.backup]) if (side) touched.records.add(recordKey(side.prover, job.circuitId));
+}
+
+/** A job as the API answers it and its table keeps it. */
+export function jobToView(job: Job): JobView {
+  return {
+    ...job,
+    maxPriceWei: job.maxPriceWei.toString(),
+    priceWei: job.priceWei.toString(),
+    standbyFeeWei: job.standbyFeeWei.toString(),
+    primary: job.primary && assignmentToView(job.primary),
+    backup: job.backup && assignmentToView(job.backup),
+  };
+}
+
+function assignmentToView(side: Assignment) {
+  return { ...side, priceBidWei: side.priceBidWei.toString(), bondWei: side.bondWei.toString() };
+}
+
+/** The inverse of {@link jobToView}. */
+export function jobFromView(view: JobView): Job {
+  return {
+    ...view,
+    maxPriceWei: BigInt(view.maxPriceWei),
+    priceWei: BigInt(view.priceWei),
+    standbyFeeWei: BigInt(view.standbyFeeWei),
+    primary: view.primary && assignmentFromView(view.primary),
+    backup: view.backup && assignmentFromView(view.backup),
+  };
+}
+
+function assignmentFromView(side: NonNullable<JobView['primary']>): Assignment {
+  return { ...side, priceBidWei: BigInt(side.priceBidWei), bondWei: BigInt(side.bondWei) };
+}
+
+/** A round as its table keeps it: without its bids, which have a table of their own. */
+export type RoundRow = Omit<Round, 'bids' | 'maxPriceWei'> & { maxPriceWei: string };
+
+export function roundToRow({ bids: _bids, ...round }: Round): RoundRow {
+  return { ...round, maxPriceWei: round.maxPriceWei.toString() };
+}
+
+/** The inverse of {@link roundToRow}, with the round's bids beside it. */
+export function roundFromRow(row: RoundRow, bids: Round['bids']): Round {
+  return { ...row, maxPriceWei: BigInt(row.maxPriceWei), bids };
+}
+
+/** A block as its table keeps it. */
+export type BlockRow = Block;
+
+/** The facts of the market that stand in no other table. */
+export function marketFactsOf(state: MarketState) {
+  const { market, parametersVersion, parameters, startedAtMs } = state;
+  return { market, parametersVersion, parameters, startedAtMs };
+}

@@ -1,0 +1,80 @@
+/**
+ * The judge: has every received zkProof checked and tells the journal. It starts as soon as a receipt is committed;
+ * the job's wake-up calls it again should this process have died in between.
+ */
+import type { CommittedEntry, Journal } from '#journal/journalPort.js';
+import type { EntryOf } from '#protocol/entries.js';
+import type { Hex } from '#protocol/units.js';
+
+/** The verifier's word on one zkProof. */
+export type Verdict = { valid: true } | { valid: false; code: string };
+
+export interface JudgeOptions {
+  journal: Journal;
+  /** Checks one zkProof; throws an operational error when it cannot say. */
+  verify(request: {
+    circuitId: Hex;
+    verificationKey: unknown;
+    publicSignals: string[];
+    expectedSignals: string[];
+    zkProof: unknown;
+  }): Promise<Verdict>;
+  log: { error(fields: object, message: string): void };
+}
+
+export interface Judge {
+  /** Judges all zkProofs of a job that wait, in the order of their receipt. */
+  judgeJob(jobId: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts to judge what is committed from now on. */
+export function startJudge(options: JudgeOptions): Judge {
+  const running = new Map<string, Promise<void>>();
+  const judgeJob = (jobId: string): Promise<void> => {
+    const before = running.get(jobId);
+    const next = (before ?? Promise.resolve()).then(() => judgeWaiting(options, jobId));
+    const settled = next.finally(() => {
+      if (running.get(jobId) === settled) running.delete(jobId);
+    });
+    running.set(jobId, settled);
+    return settled;
+  };
+  const onCommitted = (entries: CommittedEntry[]) => {
+    for (const { entry } of entries) {
+      if (entry.type !== 'proofReceived') continue;
+      judgeJob(entry.message.jobId).catch((error) =>
+        options.log.error({ err: error, jobId: entry.message.jobId }, 'a zkProof could not be judged yet'),
+      );
+    }
+  };
+  const stopListening = options.journal.onCommitted(onCommitted);
+  return {
+    judgeJob,
+    stop: async () => {
+      stopListening();
+      await Promise.allSettled(running.values());
+    },
+  };
+}
+
+async function judgeWaiting({ journal, verify }: JudgeOptions, jobId: string): Promise<void> {
+  const job = journal.state().jobs.get(jobId);
+  const circuit = job && journal.state().circuits.get(job.circuitId);
+  if (!job || !circuit || job.status === 'ended') return;
+  const { circuitId, verificationKey } = circuit;
+  for (const { submissionId, entryIndex } of job.submissions.filter(({ verdict }) => verdict === 'pending')) {
+    const [row] = await journal.readEntries(entryIndex, 1);
+    const received = JSON.parse(row!.leaf) as EntryOf<'proofReceived'>;
+    const { publicSignals, zkProof } = received;
+    const verdict = await verify({
+      circuitId,
+      verificationKey,
+      publicSignals,
+      expectedSignals: job.publicSignals,
+      zkProof,
+    });
+    const code = verdict.valid ? '' : verdict.code;
+    await journal.execute({ kind: 'recordVerdict', jobId, submissionId, valid: verdict.valid, code }, null);
+  }
+}

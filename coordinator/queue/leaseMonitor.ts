@@ -1,0 +1,87 @@
+/**
+ * Leases: an assignment whose agent is silent for longer than `leaseMs` is taken to be lost. Heartbeats are rows, not
+ * entries; what follows from a missing one is an entry.
+ */
+import type { Pool } from 'pg';
+import type { Journal } from '#journal/journalPort.js';
+import { leaseEndsMs } from '#market/commands/cover.js';
+import type { Address } from '#protocol/units.js';
+
+/** How often the leases are looked at. */
+export const LEASE_CHECK_INTERVAL_MS = 1_000;
+
+export interface LeaseMonitor {
+  check(): Promise<void>;
+  stop(): void;
+}
+
+interface Held {
+  jobId: string;
+  prover: Address;
+}
+
+/** Starts to watch the leases of all awarded jobs. */
+export function startLeaseMonitor(options: {
+  pool: Pool;
+  journal: Journal;
+  nowMs: () => number;
+  log: { error(fields: object, message: string): void };
+}): LeaseMonitor {
+  const lastSeen = new Map<string, number>();
+  let checking = false;
+  const check = async () => {
+    if (checking) return;
+    checking = true;
+    try {
+      await checkLeases(options, lastSeen);
+    } finally {
+      checking = false;
+    }
+  };
+  const timer = setInterval(() => {
+    check().catch((error) => options.log.error({ err: error }, 'the check of leases failed'));
+  }, LEASE_CHECK_INTERVAL_MS);
+  return { check, stop: () => clearInterval(timer) };
+}
+
+const keyOf = ({ jobId, prover }: Held) => `${jobId}|${prover}`;
+
+async function checkLeases(
+  { pool, journal, nowMs }: { pool: Pool; journal: Journal; nowMs: () => number },
+  lastSeen: Map<string, number>,
+): Promise<void> {
+  const held = heldLeases(journal);
+  const current = new Set(held.map(keyOf));
+  for (const key of lastSeen.keys()) if (!current.has(key)) lastSeen.delete(key);
+  const doubtful = held.filter((one) => isOver(journal, one, lastSeen.get(keyOf(one)) ?? 0, nowMs()));
+  if (doubtful.length === 0) return;
+  const { rows } = await pool.query<{ job_id: string; prover: Address; last_seen_ms: string }>(
+    'SELECT job_id, prover, last_seen_ms FROM heartbeats WHERE job_id = ANY($1)',
+    [doubtful.map(({ jobId }) => jobId)],
+  );
+  for (const row of rows) lastSeen.set(keyOf({ jobId: row.job_id, prover: row.prover }), Number(row.last_seen_ms));
+  const over = doubtful.filter((one) => isOver(journal, one, lastSeen.get(keyOf(one)) ?? 0, nowMs()));
+  await Promise.all(
+    over.map(({ jobId, prover }) => {
+      const lastSeenMs = lastSeen.get(keyOf({ jobId, prover })) ?? 0;
+      return journal.execute({ kind: 'missLease', jobId, prover, lastSeenMs }, null);
+    }),
+  );
+}
+
+/** Assignments that must give signs of life. */
+function heldLeases(journal: Journal): Held[] {
+  const held: Held[] = [];
+  for (const job of journal.state().jobs.values()) {
+    if (job.status !== 'awarded') continue;
+    for (const side of [job.primary, job.backup]) {
+      if (side && side.status !== 'gaveUp' && !side.leaseMissed) held.push({ jobId: job.jobId, prover: side.prover });
+    }
+  }
+  return held;
+}
+
+function isOver(journal: Journal, { jobId }: Held, lastSeenMs: number, nowMs: number): boolean {
+  const job = journal.state().jobs.get(jobId);
+  return job !== undefined && nowMs >= leaseEndsMs(journal.state(), job, lastSeenMs);
+}
