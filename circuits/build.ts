@@ -15,6 +15,10 @@ export type BuildOptions = {
   artifacts?: string;
   /** A phase-1 transcript of power PHASE1_POWER or more, prepared for phase 2; default: a new one (10 to 20 minutes). */
   phase1?: string;
+  /** A proving key for this circuit on that phase 1, from a ceremony held elsewhere; default: a new one. */
+  zkey?: string;
+  /** Sentences for the manifest about who made the keys; default: that it is a development ceremony. */
+  ceremony?: string[];
   /** Told in a sentence what begins. */
   onProgress?: (message: string) => void;
 };
@@ -31,6 +35,12 @@ const BEACON_ITERATIONS_POWER = 10;
 const CONTRIBUTION = 'Understudy development contribution';
 const CLOSING = 'Understudy development beacon';
 
+const DEVELOPMENT = [
+  'Development ceremony: one contributor in phase 1, one in phase 2, both with randomness of the operating system.',
+  'Whoever kept the randomness of both could forge zkProofs. Use keys of a public ceremony where money is at stake.',
+  `Both phases end with a beacon over the fixed value ${BEACON}, 2^${BEACON_ITERATIONS_POWER} iterations.`,
+];
+
 /**
  * Makes all artifacts of the circuit: phase 1, compilation, phase 2 with one contribution from the operating system's
  * randomness and a beacon, verification key, manifest. A development ceremony: see README.md. Every build has keys of
@@ -46,8 +56,8 @@ export async function buildCircuits(options: BuildOptions = {}): Promise<Circuit
     const phase1 = options.phase1 ?? (await makePhase1(work, say));
     say('Compiling the circuit');
     const { r1cs, wasm } = await compileCircuit(work);
-    const zkey = await makeProvingKey({ work, r1cs, phase1, say });
-    return await writeArtifacts({ files, r1cs, wasm, zkey, phase1 });
+    const zkey = options.zkey ?? (await makeProvingKey({ work, r1cs, phase1, say }));
+    return await writeArtifacts({ files, r1cs, wasm, zkey, phase1, ceremony: options.ceremony ?? DEVELOPMENT });
   } finally {
     await rm(work, { recursive: true, force: true });
     await (await getCurveFromName('bn128')).terminate();
@@ -84,20 +94,14 @@ async function makeProvingKey(options: {
   return closed!;
 }
 
-/**
- * Puts finished parts in their places and writes verification key and manifest: the last step of a build, and the way
- * to install the keys of a ceremony that was held elsewhere.
- *
- * @returns the new manifest
- */
-export async function writeArtifacts(parts: {
+/** Puts finished parts in their places and writes verification key and manifest. */
+async function writeArtifacts(parts: {
   files: CircuitFiles;
   r1cs: string;
   wasm: string;
   zkey: string;
   phase1: string;
-  /** What to say about the ceremony; default: that it is a development ceremony. */
-  ceremony?: string[];
+  ceremony: string[];
 }): Promise<CircuitManifest> {
   const { files } = parts;
   const verificationKey = await zKey.exportVerificationKey(parts.zkey);
@@ -125,11 +129,7 @@ export async function writeArtifacts(parts: {
     phase1: await fileRecord(files.phase1),
     r1cs: await fileRecord(parts.r1cs),
     tools: await toolVersions(),
-    ceremony: parts.ceremony ?? [
-      'Development ceremony: one contributor in phase 1, one in phase 2, both with randomness of the operating system.',
-      'Whoever kept the randomness of both could forge zkProofs. Use keys of a public ceremony where money is at stake.',
-      `Both phases end with a beacon over the fixed value ${BEACON}, 2^${BEACON_ITERATIONS_POWER} iterations.`,
-    ],
+    ceremony: parts.ceremony,
   };
   await writeFile(files.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;

@@ -22,8 +22,10 @@ export async function run(args: string[]): Promise<number> {
     .command('build')
     .description('compile the circuit and make new keys in a development ceremony (20 to 40 minutes)')
     .option('--phase1 <file>', 'a phase-1 transcript for 2^15 constraints or more, prepared for phase 2')
+    .option('--zkey <file>', 'a proving key made on that phase 1 in a ceremony held elsewhere')
+    .option('--ceremony <sentence...>', 'who made the keys, for the manifest; needed with --zkey')
     .option('--out <folder>', 'folder for the artifacts (default: replace the ones of this project)')
-    .action(async (options: { phase1?: string; out?: string }) => {
+    .action(async (options: BuildArguments) => {
       exitCode = await build(options);
     });
   program
@@ -42,11 +44,17 @@ export async function run(args: string[]): Promise<number> {
   return exitCode;
 }
 
-async function build(options: { phase1?: string; out?: string }): Promise<number> {
+type BuildArguments = { phase1?: string; zkey?: string; ceremony?: string[]; out?: string };
+
+async function build({ out, ...options }: BuildArguments): Promise<number> {
+  if (options.zkey !== undefined && (options.phase1 === undefined || options.ceremony === undefined)) {
+    console.error('error: --zkey needs --phase1 and --ceremony');
+    return 1;
+  }
   const { buildCircuits } = await import('#circuits/build.js');
   const manifest = await buildCircuits({
-    ...(options.phase1 === undefined ? {} : { phase1: options.phase1 }),
-    ...(options.out === undefined ? {} : { artifacts: options.out }),
+    ...options,
+    ...(out === undefined ? {} : { artifacts: out }),
     onProgress: (message) => console.error(`${message} ...`),
   });
   console.log(`${manifest.name}: ${manifest.constraints} constraints, circuit id ${manifest.circuitId}`);

@@ -1,14 +1,18 @@
 /** Chunks for tests: a small rollup whose steps are made without any check, so that rules can be broken one by one. */
-import type { AccountTree } from '#circuits/accountTree.js';
+import { AccountTree } from '#circuits/accountTree.js';
 import { buildExampleRollup, type ExampleRollup } from '#circuits/exampleBlock.js';
 import { signTransfer } from '#circuits/transferSigner.js';
 import { type ChunkWitnessInput, chunkWitnessInput, type TransferStep } from '#protocol/rollup/chunkWitness.js';
 import { FIELD_MODULUS } from '#protocol/rollup/fieldElement.js';
 import type { SignedTransfer } from '#protocol/rollup/transfer.js';
 
-/** Four accounts with about a million each. The tree is fresh for every call, the keys are the same. */
+const template = buildExampleRollup({ accounts: 4, seed: 11 });
+
+/** Four accounts with about a million each; the same for every call, with a tree of its own. */
 export function exampleRollup(): ExampleRollup {
-  return buildExampleRollup({ accounts: 4, seed: 11 });
+  const tree = new AccountTree();
+  for (const index of template.indices) tree.set(index, template.tree.get(index)!);
+  return { ...template, tree };
 }
 
 /** What a transfer in a test consists of; accounts are given by their order in the rollup. */

@@ -31,7 +31,8 @@ function exampleBlock(prepare: (rollup: ExampleRollup) => void = () => {}): Bloc
 }
 
 type Edit = (block: BlockFile) => void;
-const edited = (edit: Edit, block = exampleBlock()): BlockFile => {
+const valid = exampleBlock();
+const edited = (edit: Edit, block = valid): BlockFile => {
   const copy = structuredClone(block);
   edit(copy);
   return copy;
@@ -57,23 +58,11 @@ const resigned = (i: number, change: { amount?: bigint; nonce?: bigint; to?: num
 
 const plusOne = (text: string) => `${(BigInt(text) + 1n) % FIELD_MODULUS}`;
 
-describe('splitBlock', () => {
-  it('cuts a valid block into jobs whose roots chain and whose inputs the circuit accepts', () => {
-    const block = exampleBlock();
-    const result = splitBlock(JSON.parse(writeBlockFile(block)));
-    if (!result.ok) throw new Error(result.detail);
-    expect(result.jobs.map(({ index }) => index)).toEqual([0, 1, 2]);
-    expect(result.jobs[0]!.publicSignals[0]).toBe(block.preStateRoot);
-    expect(result.jobs[2]!.publicSignals[1]).toBe(block.postStateRoot);
-    for (const [i, job] of result.jobs.entries()) {
-      if (i > 0) expect(job.publicSignals[0]).toBe(result.jobs[i - 1]!.publicSignals[1]);
-      expect(chunkWitnessInputSchema.parse(job.witnessInput)).toEqual(job.witnessInput);
-      expect(generateWitness(job.witnessInput)!.slice(1, 4).map(String)).toEqual(job.publicSignals);
-    }
-    expect(result.jobs.map((job) => job.witnessInput.enabled[1])).toEqual(['1', '1', '0']);
-  });
+/** Code, transfer and description of a bad block, and the block. */
+type Fault = [SplitRejectionCode, number | null, string, BlockFile];
 
-  it.each<[SplitRejectionCode, number | null, string, BlockFile]>([
+function transferFaults(): Fault[] {
+  return [
     [
       'badSignature',
       1,
@@ -106,6 +95,11 @@ describe('splitBlock', () => {
     ['nonceExhausted', 0, 'the last nonce', edited(resigned(0, { nonce: UINT64_MAX }), exhausted())],
     ['unknownSender', 0, 'a sender that is not there', edited((b) => (b.transfers[0]!.from = 0))],
     ['unknownReceiver', 0, 'a receiver that is not there', edited((b) => (b.transfers[0]!.to = 0))],
+  ];
+}
+
+function blockFaults(): Fault[] {
+  return [
     ['wrongPostStateRoot', null, 'another end', edited((b) => (b.postStateRoot = plusOne(b.postStateRoot)))],
     ['wrongPostStateRoot', null, 'a transfer left out', edited((b) => b.transfers.pop())],
     ['wrongPreStateRoot', null, 'another start', edited((b) => (b.preStateRoot = plusOne(b.preStateRoot)))],
@@ -136,8 +130,29 @@ describe('splitBlock', () => {
       's plus the modulus',
       edited((b) => (b.transfers[1]!.signature.s = `${BigInt(b.transfers[1]!.signature.s) + FIELD_MODULUS}`)),
     ],
+    ['malformed', null, 'a root of 77 letters', edited((b) => (b.preStateRoot = 'x'.repeat(77)))],
+    ['malformed', null, 'a root of five million digits', edited((b) => (b.preStateRoot = '9'.repeat(5_000_000)))],
     ['malformed', null, 'a root of the modulus', edited((b) => (b.preStateRoot = `${FIELD_MODULUS}`))],
-  ])('answers %s at %s for %s', (code, transferIndex, _, block) => {
+  ];
+}
+
+describe('splitBlock', () => {
+  it('cuts a valid block into jobs whose roots chain and whose inputs the circuit accepts', () => {
+    const block = exampleBlock();
+    const result = splitBlock(JSON.parse(writeBlockFile(block)));
+    if (!result.ok) throw new Error(result.detail);
+    expect(result.jobs.map(({ index }) => index)).toEqual([0, 1, 2]);
+    expect(result.jobs[0]!.publicSignals[0]).toBe(block.preStateRoot);
+    expect(result.jobs[2]!.publicSignals[1]).toBe(block.postStateRoot);
+    for (const [i, job] of result.jobs.entries()) {
+      if (i > 0) expect(job.publicSignals[0]).toBe(result.jobs[i - 1]!.publicSignals[1]);
+      expect(chunkWitnessInputSchema.parse(job.witnessInput)).toEqual(job.witnessInput);
+      expect(generateWitness(job.witnessInput)!.slice(1, 4).map(String)).toEqual(job.publicSignals);
+    }
+    expect(result.jobs.map((job) => job.witnessInput.enabled[1])).toEqual(['1', '1', '0']);
+  });
+
+  it.each([...transferFaults(), ...blockFaults()])('answers %s at %s for %s', (code, transferIndex, _, block) => {
     expect(splitBlock(block)).toMatchObject({ ok: false, code, transferIndex });
   });
 

@@ -7,18 +7,24 @@ export const FIELD_MODULUS = 218882428718392752222464057452572750885483644004160
 /** The largest amount, balance and nonce: 2^64 - 1. */
 export const UINT64_MAX = 2n ** 64n - 1n;
 
-const CANONICAL_DECIMAL = /^(0|[1-9][0-9]*)$/;
+/** Canonical decimals up to `largest`. Compared as text, so that hostile input never reaches BigInt. */
+function canonicalDecimal(largest: bigint, messages: { shape: string; range: string }) {
+  const limit = `${largest}`;
+  return z
+    .string()
+    .max(limit.length)
+    .regex(/^(0|[1-9][0-9]*)$/, messages.shape)
+    .refine((text) => text.length < limit.length || (text.length === limit.length && text <= limit), messages.range);
+}
 
 /** A field element: decimal without sign or leading zero, below {@link FIELD_MODULUS}, so that nothing has two spellings. */
-export const fieldElementSchema = z
-  .string()
-  .max(77)
-  .regex(CANONICAL_DECIMAL, 'must be a field element as a decimal string without leading zeros')
-  .refine((text) => text.length < 77 || BigInt(text) < FIELD_MODULUS, 'must be below the modulus of the field');
+export const fieldElementSchema = canonicalDecimal(FIELD_MODULUS - 1n, {
+  shape: 'must be a field element as a decimal string without leading zeros',
+  range: 'must be below the modulus of the field',
+});
 
 /** An unsigned 64-bit integer: decimal without sign or leading zero, at most {@link UINT64_MAX}. */
-export const uint64Schema = z
-  .string()
-  .max(20)
-  .regex(CANONICAL_DECIMAL, 'must be an unsigned integer as a decimal string without leading zeros')
-  .refine((text) => text.length < 20 || BigInt(text) <= UINT64_MAX, 'must be below 2^64');
+export const uint64Schema = canonicalDecimal(UINT64_MAX, {
+  shape: 'must be an unsigned integer as a decimal string without leading zeros',
+  range: 'must be below 2^64',
+});
