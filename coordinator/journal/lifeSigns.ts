@@ -8,7 +8,7 @@ import type { Journal } from './journalPort.js';
 /** How often a sign of life is written. */
 export const SIGN_INTERVAL_MS = 1_000;
 
-/** A process that did not get to write its sign for so long stood still. */
+/** A process that did not get to write its sign for so long stood still, or had no database. */
 const STALL_MS = 4_000;
 
 export interface LifeSigns {
@@ -29,16 +29,15 @@ export async function startLifeSigns(options: {
     null,
   );
   await sign(options);
-  let lastTickMs = nowMs();
+  let lastSignedMs = nowMs();
   let signing: Promise<void> = Promise.resolve();
   const tick = async () => {
-    const sinceMs = nowMs() - lastTickMs;
-    lastTickMs = nowMs();
-    if (sinceMs > STALL_MS) {
+    if (nowMs() - lastSignedMs > STALL_MS) {
       const lastMs = (await lastSignMs(pool)) ?? nowMs();
       await journal.execute({ kind: 'startCoordinator', lastSignMs: lastMs, cause: 'stall' }, null);
     }
     await sign(options);
+    lastSignedMs = nowMs();
   };
   const timer = setInterval(() => {
     signing = signing.then(tick).catch((error) => options.log.error({ err: error }, 'no sign of life was written'));

@@ -40,6 +40,8 @@ export interface JudgedProof {
 export interface ReplayOptions {
   checkSignatures: boolean;
   onJudgedProof?: (judged: JudgedProof) => void;
+  /** Called with the state while a completed block is still in it. */
+  onBlockCompleted?: (state: MarketState, blockId: Hex) => void;
 }
 
 /**
@@ -66,7 +68,10 @@ export class Replay {
       if (flaw) return this.diverge(entry, flaw);
       this.noteProof(entry);
       evolve(this.state, entry);
-      if (entry.type === 'blockCompleted') this.forget(entry.blockId);
+      if (entry.type === 'blockCompleted') {
+        this.options.onBlockCompleted?.(this.state, entry.blockId);
+        this.forget(entry.blockId);
+      }
     } catch (error) {
       return this.diverge(entry, error instanceof Error ? error.message : String(error));
     }

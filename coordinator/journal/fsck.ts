@@ -1,0 +1,201 @@
+/**
+ * `fsck`: folds the whole log anew and compares the result with every table, the tree and the money. What differs is
+ * said in a sentence each; an empty list means that the tables are the fold of the log (invariants I3, I4, I5, I7).
+ */
+import type { Pool, PoolClient } from 'pg';
+import { Replay } from '#market/replay.js';
+import type { MarketState } from '#market/state.js';
+import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { type Entry, parseEntry } from '#protocol/entries.js';
+import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import { parseCheckpoint } from '#protocol/log/checkpoint.js';
+import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { parseSignedNote } from '#protocol/log/signedNote.js';
+import type { Hex } from '#protocol/units.js';
+import { readHead } from './loadState.js';
+import { jobToView, marketFactsOf, roundToRow } from './projection.js';
+
+const PAGE = 1_000;
+
+/** Differences named before the check stops looking for more. */
+const PROBLEMS_MAX = 100;
+
+/** Rows that must stand in a table, by primary key, as canonical JSON. */
+type Expected = Map<string, { table: string; key: string; state: string }>;
+
+/**
+ * Checks a market's database in one snapshot.
+ * @returns sentences about what differs; empty when all is well
+ */
+export async function fsck(pool: Pool, options: { checkSignatures: boolean }): Promise<string[]> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return (await check(client, options.checkSignatures)).slice(0, PROBLEMS_MAX);
+  } finally {
+    await client.query('ROLLBACK').catch(() => {});
+    client.release();
+  }
+}
+
+async function check(client: PoolClient, checkSignatures: boolean): Promise<string[]> {
+  const problems: string[] = [];
+  const head = await readHead(client, false);
+  if (!head) return ['there is no log'];
+  const expected: Expected = new Map();
+  const replay = new Replay({
+    checkSignatures,
+    onBlockCompleted: (state, blockId) => expectBlock(expected, state, blockId),
+  });
+  let frontier = emptyFrontier();
+  for (let from = 0; from < head.size; from += PAGE) {
+    const { rows } = await client.query<{ index: string; type: string; leaf: string }>(
+      'SELECT index, type, leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
+      [from, Math.min(head.size, from + PAGE)],
+    );
+    for (const { index, leaf } of rows) {
+      if (Number(index) !== frontier.size) problems.push(`the log has no entry ${frontier.size}`);
+      frontier = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf))).frontier;
+      if (!pushLeaf(replay, leaf)) break;
+    }
+    problems.push(...(await comparePostings(client, rows)));
+    problems.push(...(await compareRows(client, expected)));
+    expected.clear();
+    if (replay.divergence) break;
+  }
+  const divergence = replay.end();
+  if (divergence) return [...problems, `entry ${divergence.index} (${divergence.type}): ${divergence.explanation}`];
+  problems.push(...checkHead(head, frontier.size, rootOf(frontier)));
+  for (const blockId of replay.state.blocks.keys()) expectBlock(expected, replay.state, blockId);
+  expectParties(expected, replay.state);
+  problems.push(...(await compareRows(client, expected)));
+  problems.push(...(await compareMoney(client, replay.state)), ...(await compareWakeUps(client, replay.state)));
+  return problems;
+}
+
+function pushLeaf(replay: Replay, leaf: string): boolean {
+  const entry: Entry = parseEntry(JSON.parse(leaf));
+  if (canonicalJson(entry) !== leaf) throw new Error(`entry ${replay.state.size} is not canonical JSON`);
+  return replay.push(entry);
+}
+
+function checkHead(head: { size: number; checkpoint: string }, size: number, rootHash: Uint8Array): string[] {
+  const problems: string[] = [];
+  if (head.size !== size) problems.push(`the head says ${head.size} entries, the log has ${size}`);
+  const note = parseSignedNote(head.checkpoint);
+  const checkpoint = note && parseCheckpoint(note.text);
+  if (size > 0 && !checkpoint) problems.push('the checkpoint is not a signed note');
+  if (checkpoint && (checkpoint.size !== size || !Buffer.from(checkpoint.rootHash).equals(rootHash))) {
+    problems.push('the checkpoint does not have the size and root hash of the log');
+  }
+  return problems;
+}
+
+function expectRow(expected: Expected, table: string, key: string, state: unknown): void {
+  expected.set(`${table}|${key}`, { table, key, state: canonicalJson(JSON.parse(JSON.stringify(state))) });
+}
+
+function expectBlock(expected: Expected, state: MarketState, blockId: Hex): void {
+  const block = state.blocks.get(blockId)!;
+  expectRow(expected, 'blocks', blockId, block);
+  for (const jobId of block.jobIds) expectRow(expected, 'jobs', jobId, jobToView(state.jobs.get(jobId)!));
+  for (let number = 0; number < block.roundCount; number += 1) {
+    const roundId = `${blockId}.r${number}`;
+    expectRow(expected, 'rounds', roundId, roundToRow(state.rounds.get(roundId)!));
+  }
+}
+
+function expectParties(expected: Expected, state: MarketState): void {
+  expectRow(expected, 'market_facts', '1', marketFactsOf(state));
+  for (const circuit of state.circuits.values()) expectRow(expected, 'circuits', circuit.circuitId, circuit);
+  for (const [key, record] of state.records) expectRow(expected, 'prover_records', key, record);
+  for (const { address, nonce } of state.requesters.values()) {
+    expectRow(expected, 'requesters', address, { address, nonce });
+  }
+  for (const prover of state.provers.values()) expectRow(expected, 'provers', prover.prover, prover);
+}
+
+/** How the state of a table's rows is selected, and their number, by primary key. */
+const STATE_SQL: Record<string, { key: string; state: string }> = {
+  market_facts: { key: 'id::text', state: 'state' },
+  circuits: { key: 'circuit_id', state: 'state' },
+  prover_records: { key: `prover || '|' || circuit_id`, state: 'state' },
+  requesters: { key: 'address', state: `json_build_object('address', address, 'nonce', nonce)` },
+  provers: {
+    key: 'address',
+    state: `json_build_object('prover', address, 'owner', owner, 'name', name, 'registeredAtMs', registered_at_ms)`,
+  },
+  blocks: { key: 'block_id', state: 'state' },
+  rounds: { key: 'round_id', state: 'state' },
+  jobs: { key: 'job_id', state: 'state' },
+};
+
+async function compareRows(client: PoolClient, expected: Expected): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [table, sql] of Object.entries(STATE_SQL)) {
+    const wanted = [...expected.values()].filter((row) => row.table === table);
+    if (wanted.length === 0) continue;
+    const { rows } = await client.query<{ key: string; state: unknown }>(
+      `SELECT ${sql.key} AS key, ${sql.state} AS state FROM ${table} WHERE ${sql.key} = ANY($1)`,
+      [wanted.map(({ key }) => key)],
+    );
+    const found = new Map(rows.map(({ key, state }) => [key, canonicalJson(state)]));
+    for (const { key, state } of wanted) {
+      if (!found.has(key)) problems.push(`${table} has no row ${key}`);
+      else if (found.get(key) !== state) problems.push(`${table} ${key} is ${found.get(key)}, the log says ${state}`);
+    }
+  }
+  return problems;
+}
+
+async function comparePostings(client: PoolClient, entries: { index: string; leaf: string }[]): Promise<string[]> {
+  const said = entries.flatMap(({ index, leaf }) => {
+    const { postings = [] } = JSON.parse(leaf) as { postings?: { from: string; to: string; amountWei: string }[] };
+    return postings.map(({ from, to, amountWei }, sequence) => `${index}/${sequence} ${from} ${to} ${amountWei}`);
+  });
+  if (entries.length === 0) return [];
+  const { rows } = await client.query(
+    `SELECT entry_index, sequence, from_account, to_account, amount_wei::text AS wei FROM postings
+     WHERE entry_index BETWEEN $1 AND $2 ORDER BY entry_index, sequence`,
+    [entries[0]!.index, entries.at(-1)!.index],
+  );
+  const kept = rows.map((row) => `${row.entry_index}/${row.sequence} ${row.from_account} ${row.to_account} ${row.wei}`);
+  const wrong = said.find((line, at) => kept[at] !== line) ?? kept[said.length];
+  return wrong ? [`the postings table differs from the log at ${wrong}`] : [];
+}
+
+async function compareMoney(client: PoolClient, state: MarketState): Promise<string[]> {
+  const problems: string[] = [];
+  const { rows } = await client.query<{ account: string; wei: string }>(
+    'SELECT account, balance_wei::text AS wei FROM balances',
+  );
+  let sum = 0n;
+  for (const { account, wei } of rows) {
+    sum += BigInt(wei);
+    const said = state.balances.get(account) ?? 0n;
+    if (said !== BigInt(wei)) problems.push(`balance of ${account} is ${wei} wei, the log says ${said}`);
+    if (account !== 'outside' && BigInt(wei) < 0n) problems.push(`balance of ${account} is below zero: ${wei} wei`);
+  }
+  if (sum !== 0n) problems.push(`the ledger does not balance: debits and credits differ by ${sum} wei`);
+  const kept = new Set(rows.map(({ account }) => account));
+  for (const [account, wei] of state.balances) {
+    if (wei !== 0n && !kept.has(account)) problems.push(`balances has no row for ${account}`);
+  }
+  return problems;
+}
+
+async function compareWakeUps(client: PoolClient, state: MarketState): Promise<string[]> {
+  const { rows } = await client.query('SELECT kind, key, due_ms FROM wake_ups');
+  const kept = new Set(rows.map(({ kind, key, due_ms }) => `${kind} ${key} ${due_ms}`));
+  const said = new Set<string>();
+  for (const round of state.rounds.values()) {
+    for (const { kind, key, dueMs } of wakeUpsOfRound(round)) said.add(`${kind} ${key} ${dueMs}`);
+  }
+  for (const job of state.jobs.values()) {
+    for (const { kind, key, dueMs } of wakeUpsOfJob(job)) said.add(`${kind} ${key} ${dueMs}`);
+  }
+  return [
+    ...[...said].filter((line) => !kept.has(line)).map((line) => `wake_ups lacks ${line}`),
+    ...[...kept].filter((line) => !said.has(line)).map((line) => `wake_ups has ${line}, which nothing asks for`),
+  ];
+}

@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
+import { ETH, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
+
+let memory: MemoryExecutor;
+let market: MarketDriver;
+let requester: Party;
+let cheap: Party;
+let solid: Party;
+let third: Party;
+
+beforeEach(async () => {
+  memory = new MemoryExecutor();
+  market = await new MarketDriver(memory).open();
+  requester = party(1);
+  await market.fund(requester.address);
+  [cheap, solid, third] = [await market.prover(10), await market.prover(11), await market.prover(12)];
+});
+
+afterEach(() => {
+  const log = throughText(memory.entries);
+  expect(replayFlaws(log)).toEqual([]);
+  expect(logFlaws(log)).toEqual([]);
+});
+
+/** A cleared round with three bids: cheap wins, solid stands by. */
+async function award(jobCount = 1) {
+  const block = await market.submitBlock(requester, jobCount);
+  await market.bid(cheap, block.roundId, { priceWei: 100_000n, standbyWei: 50_000n });
+  await market.bid(solid, block.roundId, { priceWei: 200_000n, standbyWei: 1_000n });
+  await market.bid(third, block.roundId, { priceWei: 300_000n, standbyWei: 30_000n });
+  await market.advance(1_000);
+  return { ...block, jobId: block.jobIds[0]! };
+}
+
+describe('a proven job', () => {
+  it('pays the primary its price, the backup its standby fee, and refunds the rest', async () => {
+    const { jobId, blockId } = await award();
+    const { priceWei, standbyFeeWei } = market.job(jobId);
+    expect(market.job(jobId).primary?.prover).toBe(cheap.address);
+    expect(market.job(jobId).backup?.prover).toBe(solid.address);
+    expect(priceWei).toBeGreaterThanOrEqual(100_000n);
+    expect(standbyFeeWei).toBeGreaterThanOrEqual(1_000n);
+    await market.advance(4_000);
+    const accepted = await market.prove(cheap, jobId);
+    expect(entriesOf(accepted, 'blockCompleted')).toMatchObject([{ blockId, proven: 1, expired: 0 }]);
+    expect(market.freeWei(cheap)).toBe(100n * ETH + priceWei);
+    expect(market.freeWei(solid)).toBe(100n * ETH + standbyFeeWei);
+    expect(market.freeWei(requester)).toBe(100n * ETH - priceWei - standbyFeeWei);
+  });
+
+  it('is worth nothing to anybody else, and to the backup before its activation', async () => {
+    const { jobId } = await award();
+    expect(await market.prove(third, jobId)).toMatchObject({ ok: false, code: 'notAssigned' });
+    expect(await market.prove(solid, jobId)).toMatchObject({ ok: false, code: 'notActivated' });
+  });
+
+  it('ends once: the second valid zkProof earns nothing', async () => {
+    const { jobId } = await award();
+    await market.advanceTo(market.job(jobId).backupStartMs!);
+    const first = await market.deliver(cheap, jobId);
+    const second = await market.deliver(solid, jobId);
+    expect(await market.judge(jobId, second.submissionId, true)).toMatchObject({ ok: true, entries: [] });
+    const accepted = await market.judge(jobId, first.submissionId, true);
+    expect(entriesOf(accepted, 'proofAccepted')[0]?.prover).toBe(cheap.address);
+    expect(await market.judge(jobId, second.submissionId, true)).toMatchObject({ ok: true, entries: [] });
+  });
+});
+
+describe('a primary that is late', () => {
+  it('and first after the activation gives its late share to the backup', async () => {
+    const { jobId } = await award();
+    const { priceWei, standbyFeeWei, backupStartMs } = market.job(jobId);
+    await market.advanceTo(backupStartMs!);
+    expect(market.job(jobId).activationCause).toBe('startTime');
+    await market.prove(cheap, jobId);
+    const lateWei = priceWei / 5n;
+    expect(market.freeWei(cheap)).toBe(100n * ETH + priceWei - lateWei);
+    expect(market.freeWei(solid)).toBe(100n * ETH + standbyFeeWei + lateWei);
+    expect(market.freeWei(requester)).toBe(100n * ETH - priceWei - standbyFeeWei);
+  });
+
+  it('and beaten by the backup pays for the cover; the requester pays no more', async () => {
+    const { jobId } = await award();
+    const { priceWei, standbyFeeWei, primary } = market.job(jobId);
+    await market.run({ kind: 'missLease', jobId, prover: cheap.address, lastSeenMs: market.nowMs });
+    await market.advance(10_000);
+    await market.run({ kind: 'missLease', jobId, prover: cheap.address, lastSeenMs: 0 });
+    expect(market.job(jobId).activationCause).toBe('leaseMissed');
+    await market.prove(solid, jobId);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+    expect(market.freeWei(solid)).toBeGreaterThanOrEqual(100n * ETH + standbyFeeWei + 200_000n);
+    expect(market.freeWei(requester)).toBeGreaterThanOrEqual(100n * ETH - priceWei - standbyFeeWei);
+    const all = market.freeWei(cheap) + market.freeWei(solid) + market.freeWei(requester);
+    expect(all).toBe(300n * ETH);
+  });
+
+  it('calls the backup at once by giving up, or by an invalid zkProof', async () => {
+    const { jobIds } = await award(2);
+    expect(entriesOf(await market.giveUp(cheap, jobIds[0]!), 'backupActivated')).toMatchObject([{ cause: 'gaveUp' }]);
+    expect(await market.prove(cheap, jobIds[0]!)).toMatchObject({ ok: false, code: 'notAssigned' });
+    const { submissionId } = await market.deliver(cheap, jobIds[1]!);
+    const rejected = await market.judge(jobIds[1]!, submissionId, false);
+    expect(entriesOf(rejected, 'backupActivated')).toMatchObject([{ cause: 'invalidZkProof' }]);
+    await market.prove(cheap, jobIds[1]!).then((again) => expect(again.ok).toBe(true));
+    await market.prove(solid, jobIds[0]!);
+  });
+});
+
+describe('a job that nobody delivers', () => {
+  it('refunds the requester in full and compensates it out of both bonds', async () => {
+    const { jobId, blockId } = await award();
+    const { primary, backup } = market.job(jobId);
+    await market.advance(100_000);
+    expect(market.state.blocks.get(blockId)?.expiredCount).toBe(1);
+    expect(market.freeWei(requester)).toBe(100n * ETH + primary!.bondWei + backup!.bondWei);
+  });
+
+  it('costs a backup nothing that was never called', async () => {
+    const { jobId } = await award();
+    await market.advanceTo(market.job(jobId).backupStartMs! - 1);
+    const { submissionId } = await market.deliver(cheap, jobId);
+    const standing = market.job(jobId).backup!;
+    expect(standing.status).toBe('standby');
+    await market.judge(jobId, submissionId, true);
+    expect(market.freeWei(solid)).toBeGreaterThan(100n * ETH);
+  });
+
+  it('waits for the verdict on a zkProof received in time', async () => {
+    const { jobId, blockId } = await award();
+    await market.advanceTo(market.job(jobId).deadlineMs - 1);
+    const { submissionId } = await market.deliver(cheap, jobId);
+    await market.advance(5_000);
+    expect(market.job(jobId).status).toBe('awarded');
+    await market.judge(jobId, submissionId, false);
+    expect(market.state.blocks.get(blockId)?.expiredCount).toBe(1);
+  });
+
+  it('is refunded when nobody bids, with the reason', async () => {
+    const { blockId, jobIds } = await market.submitBlock(requester, 2);
+    await market.advance(100_000);
+    expect(market.state.blocks.get(blockId)?.completedAtMs).not.toBeNull();
+    expect(jobIds.map((jobId) => market.job(jobId).outcomeReason)).toEqual(['noBids', 'noBids']);
+    expect(market.freeWei(requester)).toBe(100n * ETH);
+  });
+});
+
+describe('downtime of the coordinator', () => {
+  it('shifts due times, and excuses whoever it left no time', async () => {
+    const { jobId } = await award();
+    const before = market.job(jobId).primary!.dueMs;
+    const lastSignMs = market.nowMs;
+    market.nowMs += 90_000;
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 90_000);
+    await market.advance(20_000);
+    const expired = memory.entries.find((entry) => entry.type === 'jobExpired')!;
+    expect(expired).toMatchObject({ excused: [cheap.address, solid.address] });
+    for (const prover of [cheap, solid]) expect(market.freeWei(prover)).toBe(100n * ETH);
+    expect(market.freeWei(requester)).toBe(100n * ETH);
+  });
+
+  it('counts a gap once, however many replicas come back from it', async () => {
+    const { jobId } = await award();
+    const before = market.job(jobId).primary!.dueMs;
+    const lastSignMs = market.nowMs;
+    market.nowMs += 30_000;
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 30_000);
+    await market.prove(cheap, jobId);
+  });
+});

@@ -1,0 +1,278 @@
+/**
+ * Drives a market command by command under a clock of the test's own, over anything that executes commands: the rules
+ * in memory, or a journal on a database. Messages are really signed; zkProofs are placeholders, because their checking
+ * is not what these tests are about: the test says the verdict.
+ */
+import { privateKeyToAccount } from 'viem/accounts';
+import type { Command, Decision } from '#market/command.js';
+import { decide } from '#market/decide.js';
+import { evolve } from '#market/evolve.js';
+import { emptyState, type Job, type MarketState } from '#market/state.js';
+import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
+import { contentHashOf } from '#protocol/contentHash.js';
+import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
+import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
+import { digestOf, typedDataOf } from '#protocol/typedData.js';
+import type { Address, Hex } from '#protocol/units.js';
+
+export const START_MS = 1_800_000_000_000;
+export const CIRCUIT_ID: Hex = `0x${'c1'.repeat(32)}`;
+export const DOMAIN = { chainId: 31_337, coordinatorId: `0x${'aa'.repeat(32)}` as Hex };
+export const ETH = 10n ** 18n;
+
+/** What a command led to: the entries, or the code of the rejection. */
+export type Executed = { ok: true; entries: Entry[] } | { ok: false; code: string };
+
+/** Something that executes commands at the driver's time. */
+export interface Executor {
+  execute(command: Command, digest: Hex | null, nowMs: number): Promise<Executed>;
+  state(): MarketState;
+}
+
+/** The rules in memory; every entry is kept. */
+export class MemoryExecutor implements Executor {
+  readonly entries: Entry[] = [];
+  private readonly live = emptyState();
+  private readonly answers = new Map<Hex, Executed>();
+  private readonly bids = new Map<Hex, Extract<Command, { kind: 'placeBid' }>>();
+
+  state(): MarketState {
+    return this.live;
+  }
+
+  async execute(command: Command, digest: Hex | null, nowMs: number): Promise<Executed> {
+    const known = digest && this.answers.get(digest);
+    if (known) return known;
+    const decision: Decision = decide(this.live, this.complete(command), nowMs);
+    const executed: Executed = decision.ok ? decision : { ok: false, code: decision.rejection.code };
+    if (decision.ok) {
+      for (const entry of decision.entries) evolve(this.live, entry);
+      this.entries.push(...decision.entries);
+      if (command.kind === 'placeBid') this.bids.set(command.digest, command);
+      if (digest) this.answers.set(digest, executed);
+    }
+    return executed;
+  }
+
+  private complete(command: Command): Command {
+    const round = command.kind === 'closeRound' ? this.live.rounds.get(command.roundId) : undefined;
+    if (command.kind !== 'closeRound' || !round) return command;
+    return { ...command, bids: [...round.bids.values()].map((digest) => this.bids.get(digest)!) };
+  }
+}
+
+export interface Party {
+  address: Address;
+  sign<Type extends MessageType>(type: Type, message: Messages[Type]): Promise<{ digest: Hex; signature: Hex }>;
+}
+
+/** A party with a key of its own, made from a small number. */
+export function party(seed: number): Party {
+  const account = privateKeyToAccount(`0x${(seed + 1).toString(16).padStart(64, '0')}`);
+  return {
+    address: account.address.toLowerCase() as Address,
+    async sign(type, message) {
+      const signature = await account.signTypedData(typedDataOf(DOMAIN, type, message) as never);
+      return { digest: digestOf(DOMAIN, type, message), signature: signature as Hex };
+    },
+  };
+}
+
+export interface BidTerms {
+  priceWei: bigint;
+  standbyWei?: bigint;
+  maxJobs?: number;
+  maxConcurrent?: number;
+  provingMsP95?: number;
+}
+
+export class MarketDriver {
+  nowMs = START_MS;
+  private nonce = 0;
+  private salt = 0;
+  private reference = 0;
+  readonly executor: Executor;
+
+  constructor(executor: Executor) {
+    this.executor = executor;
+  }
+
+  get state(): MarketState {
+    return this.executor.state();
+  }
+
+  async run(command: Command, digest: Hex | null = null): Promise<Executed> {
+    return this.executor.execute(command, digest, this.nowMs);
+  }
+
+  /** Opens the market with one circuit. */
+  async open(parameters: Partial<Parameters> = {}): Promise<this> {
+    await this.run({
+      kind: 'openMarket',
+      market: {
+        origin: 'test.example/market',
+        ...DOMAIN,
+        logKey: 'test.example/market+00000000+AAAA',
+        faucet: true,
+        parameters: { ...DEFAULT_PARAMETERS, ...parameters },
+      },
+    });
+    const artifact = { sha256: `0x${'00'.repeat(32)}` as Hex, bytes: 1 };
+    const circuit = {
+      circuitId: CIRCUIT_ID,
+      name: 'test',
+      kind: 'transferRollup' as const,
+      protocol: 'groth16' as const,
+      signalCount: 3,
+      verificationKey: {},
+      wasm: artifact,
+      zkey: artifact,
+    };
+    await this.run({ kind: 'registerCircuit', circuit, registration: null });
+    return this;
+  }
+
+  async fund(address: Address, amountWei = 100n * ETH): Promise<void> {
+    this.reference += 1;
+    const reference = `fund-${this.reference}`;
+    await this.run({ kind: 'deposit', account: address, amountWei, source: 'faucet', reference });
+  }
+
+  /** Registers and funds a prover; its owner is itself unless another is given. */
+  async prover(seed: number, owner?: Party, fundsWei = 100n * ETH): Promise<Party> {
+    const prover = party(seed);
+    const message = {
+      prover: prover.address,
+      owner: owner?.address ?? prover.address,
+      name: `prover ${seed}`,
+      issuedAtMs: this.nowMs,
+    };
+    const { digest, signature } = await prover.sign('ProverRegistration', message);
+    const ownerSignature = owner ? (await owner.sign('ProverRegistration', message)).signature : null;
+    await this.run({ kind: 'registerProver', message, signature, digest, ownerSignature }, digest);
+    if (fundsWei > 0n) await this.fund(prover.address, fundsWei);
+    return prover;
+  }
+
+  async request(requester: Party, terms: Partial<BlockRequest> = {}): Promise<BlockRequest> {
+    this.nonce += 1;
+    return {
+      requester: requester.address,
+      nonce: this.nonce,
+      label: 'block',
+      circuitId: CIRCUIT_ID,
+      blockHash: `0x${'bb'.repeat(32)}`,
+      deadlineMs: this.nowMs + 100_000,
+      bidWindowMs: 1_000,
+      maxPriceWei: ETH.toString(),
+      missCostWei: (10n * ETH).toString(),
+      backup: 'market',
+      award: 'cheapest',
+      pricing: 'vickrey',
+      ...terms,
+    };
+  }
+
+  /** Submits a block of `jobCount` jobs with placeholder signals; the answer carries block and round id. */
+  async submitBlock(requester: Party, jobCount: number, terms: Partial<BlockRequest> = {}) {
+    const message = await this.request(requester, terms);
+    const { digest, signature } = await requester.sign('BlockRequest', message);
+    const jobs = Array.from({ length: jobCount }, (_, index) => ({
+      publicSignals: [`${index}`, `${index + 1}`, '7'],
+      inputHash: `0x${'dd'.repeat(32)}` as Hex,
+    }));
+    const executed = await this.run({ kind: 'submitBlock', message, signature, digest, jobs }, digest);
+    return { executed, blockId: digest, roundId: `${digest}.r0`, jobIds: jobs.map((_, index) => `${digest}.${index}`) };
+  }
+
+  async bid(prover: Party, roundId: string, terms: BidTerms): Promise<Executed> {
+    this.salt += 1;
+    const message: Bid = {
+      roundId,
+      prover: prover.address,
+      priceWei: terms.priceWei.toString(),
+      standbyWei: (terms.standbyWei ?? 0n).toString(),
+      maxJobs: terms.maxJobs ?? 1_000,
+      maxConcurrent: terms.maxConcurrent ?? 1,
+      provingMsP95: terms.provingMsP95 ?? 5_000,
+      expiresAtMs: this.nowMs + 1_000_000,
+      salt: `0x${this.salt.toString(16).padStart(64, '0')}`,
+    };
+    const { digest, signature } = await prover.sign('Bid', message);
+    return this.run({ kind: 'placeBid', message, signature, digest }, digest);
+  }
+
+  /** Goes on to a moment, handling every wake-up on the way in the order of their due times. */
+  async advanceTo(untilMs: number): Promise<void> {
+    for (;;) {
+      const next = this.dueWakeUps(untilMs)[0];
+      if (!next) break;
+      this.nowMs = Math.max(this.nowMs, next.dueMs);
+      if (next.kind === 'closeRound') await this.run({ kind: 'closeRound', roundId: next.key, bids: [] });
+      else await this.run({ kind: next.kind as 'expireJob', jobId: next.key });
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.advanceTo(this.nowMs + ms);
+  }
+
+  private dueWakeUps(untilMs: number) {
+    const all = [
+      ...[...this.state.rounds.values()].flatMap(wakeUpsOfRound),
+      ...[...this.state.jobs.values()].flatMap(wakeUpsOfJob),
+    ].filter(({ kind, dueMs, key }) => dueMs <= untilMs && kind !== 'verifyZkProof' && !this.isChecking(kind, key));
+    return all.sort((a, b) => a.dueMs - b.dueMs || (a.key < b.key ? -1 : 1));
+  }
+
+  /** A deadline waits for a verdict that the test has not given yet. */
+  private isChecking(kind: string, key: string): boolean {
+    if (kind !== 'expireJob') return false;
+    return this.state.jobs.get(key)?.submissions.some(({ verdict }) => verdict === 'pending') ?? false;
+  }
+
+  /** Delivers a zkProof placeholder; `variant` makes another message of it. */
+  async deliver(prover: Party, jobId: string, variant = 0, publicSignals = this.job(jobId).publicSignals) {
+    const zkProof = { variant: String(variant), by: prover.address };
+    const message = { jobId, prover: prover.address, contentHash: contentHashOf({ publicSignals, zkProof }) };
+    const { digest, signature } = await prover.sign('ProofSubmission', message);
+    const executed = await this.run(
+      { kind: 'submitProof', message, signature, digest, publicSignals, zkProof },
+      digest,
+    );
+    return { executed, submissionId: digest };
+  }
+
+  async judge(jobId: string, submissionId: Hex, valid: boolean): Promise<Executed> {
+    return this.run({ kind: 'recordVerdict', jobId, submissionId, valid, code: valid ? '' : 'pairingFailed' });
+  }
+
+  /** Delivers and has it found valid. */
+  async prove(prover: Party, jobId: string): Promise<Executed> {
+    const { executed, submissionId } = await this.deliver(prover, jobId);
+    if (!executed.ok) return executed;
+    return this.judge(jobId, submissionId, true);
+  }
+
+  async giveUp(prover: Party, jobId: string): Promise<Executed> {
+    const message = { jobId, prover: prover.address, reason: 'overloaded' as const };
+    const { digest, signature } = await prover.sign('GiveUp', message);
+    return this.run({ kind: 'giveUp', message, signature, digest }, digest);
+  }
+
+  job(jobId: string): Job {
+    return this.state.jobs.get(jobId)!;
+  }
+
+  freeWei(one: Party): bigint {
+    return this.state.balances.get(`account:${one.address}`) ?? 0n;
+  }
+}
+
+/** The entries of one type among those of an answer; fails the test when the command was rejected. */
+export function entriesOf<Type extends EntryType>(executed: Executed, type: Type): EntryOf<Type>[] {
+  if (!executed.ok) throw new Error(`the command was rejected: ${executed.code}`);
+  return executed.entries.filter((entry) => entry.type === type) as EntryOf<Type>[];
+}
