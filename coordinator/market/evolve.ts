@@ -112,6 +112,7 @@ const EVOLVERS: Evolvers = {
     const round = state.rounds.get(roundId)!;
     round.clearedAtMs = atMs;
     round.clearedEntryIndex = state.size;
+    round.bids.clear();
     for (const award of awards) {
       const job = jobOf(state, award.jobId);
       job.status = 'awarded';

@@ -72,7 +72,7 @@ export interface Round {
   deadlineMs: number;
   openedAtMs: number;
   closesAtMs: number;
-  /** The commitment that counts for each prover, in the order of the log. */
+  /** The commitment that counts for each prover, in the order of the log; empty once they are published. */
   bids: Map<Address, Hex>;
   clearedAtMs: number | null;
   /** Where its roundCleared stands in the log. */
