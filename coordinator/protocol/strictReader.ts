@@ -23,6 +23,7 @@ export const ZK_INPUT_CODES = [
   'zNotOne',
   'pointAtInfinity',
 ] as const;
+/** One of ZK_INPUT_CODES. */
 export type ZkInputCode = (typeof ZK_INPUT_CODES)[number];
 
 /** A refusal: the code is for programs; the detail names the place and holds nothing that the sender wrote. */

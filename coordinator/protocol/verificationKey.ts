@@ -67,6 +67,7 @@ export interface FflonkVerificationKey {
   C0: G1Point;
 }
 
+/** A verification key of any protocol, strictly parsed; its safety is checked at registration. */
 export type VerificationKey = Groth16VerificationKey | PlonkVerificationKey | FflonkVerificationKey;
 
 /** BN254's scalar field has roots of unity up to order 2^28. */

@@ -15,6 +15,7 @@ import {
 
 /** The proof systems of zkProofs that the market buys, by the names snarkjs gives them. */
 export const ZK_PROTOCOLS = ['groth16', 'plonk', 'fflonk'] as const;
+/** One of ZK_PROTOCOLS. */
 export type ZkProtocol = (typeof ZK_PROTOCOLS)[number];
 
 /** The most public signals that a circuit may have. */
@@ -62,6 +63,7 @@ export interface FflonkZkProof {
   curve: 'bn128';
 }
 
+/** A zkProof of any protocol, strictly parsed. */
 export type ZkProof = Groth16ZkProof | PlonkZkProof | FflonkZkProof;
 
 /** Every reason for which a zkProof does not count, from its spelling to the pairing equation. */
@@ -73,6 +75,7 @@ export const ZK_PROOF_FAULT_CODES = [
   'equationFails',
   'verifierThrew',
 ] as const;
+/** One of ZK_PROOF_FAULT_CODES. */
 export type ZkProofFaultCode = (typeof ZK_PROOF_FAULT_CODES)[number];
 
 /** What the verifier says about a zkProof; `detail` is a sentence for people and quotes nothing from the sender. */

@@ -34,6 +34,7 @@ export class VerifierClosedError extends Error {
   }
 }
 
+/** How many threads, and the named limits where a caller has reason to set others. */
 export interface VerifierPoolOptions {
   /** Worker threads at most; each is made when first needed and holds about 40 MB. */
   readonly threads: number;
@@ -60,6 +61,7 @@ export interface VerifyRequest {
   readonly zkProof: unknown;
 }
 
+/** Verifies off the calling thread; made by createVerifierPool. */
 export interface VerifierPool {
   /**
    * The verdict on a zkProof of exactly `expectedSignals`. Input that makes anything throw is `verifierThrew`.
@@ -87,7 +89,7 @@ export function createVerifierPool(options: VerifierPoolOptions): VerifierPool {
     timeoutMs: options.timeoutMs ?? VERIFIER_TIMEOUT_MS,
     workerUrl: options.workerUrl ?? new URL('./verifyWorker.js', import.meta.url),
   });
-  const circuits = new WeakMap<VerificationKey, { circuitId: CircuitId; nPublic: number }>();
+  const known: KnownKeys = new WeakMap();
   let isClosed = false;
 
   function enqueue<T>(make: (settle: (result: T) => void, fail: (error: Error) => void) => PoolTask): Promise<T> {
@@ -100,8 +102,8 @@ export function createVerifierPool(options: VerifierPoolOptions): VerifierPool {
   }
 
   return {
-    async verify({ circuitId, verificationKey, publicSignals, expectedSignals, zkProof }) {
-      assertKeyOf(circuits, circuitId, verificationKey);
+    async verify({ circuitId, verificationKey: registered, publicSignals, expectedSignals, zkProof }) {
+      const verificationKey = keyOf(known, circuitId, registered);
       const signals = parsePublicSignals(publicSignals, verificationKey.nPublic);
       if (!signals.ok) return { valid: false, code: signals.code, detail: signals.detail };
       if (!isSameVector(signals.publicSignals, expectedSignals)) {
@@ -128,20 +130,21 @@ export function createVerifierPool(options: VerifierPoolOptions): VerifierPool {
   };
 }
 
-/** Ends in a TypeError unless the key's own hash is the circuit's id; a key object is hashed once. */
-function assertKeyOf(
-  circuits: WeakMap<VerificationKey, { circuitId: CircuitId; nPublic: number }>,
-  circuitId: CircuitId,
-  verificationKey: VerificationKey,
-): void {
-  let known = circuits.get(verificationKey);
-  if (!known) {
-    const parsed = parseVerificationKey(verificationKey);
+/** Keys seen before, strictly parsed and hashed, by the object that the caller holds. */
+type KnownKeys = WeakMap<VerificationKey, { circuitId: CircuitId; verificationKey: VerificationKey }>;
+
+/** The parsed key of a circuit; ends in a TypeError unless its hash is the circuit's id. An object is hashed once. */
+function keyOf(known: KnownKeys, circuitId: CircuitId, registered: VerificationKey): VerificationKey {
+  let entry = known.get(registered);
+  if (!entry) {
+    const parsed = parseVerificationKey(registered);
     if (!parsed.ok) throw new TypeError(`unregistered verification key: ${parsed.detail}`);
-    known = { circuitId: circuitIdOf(parsed.verificationKey), nPublic: parsed.verificationKey.nPublic };
-    circuits.set(verificationKey, known);
+    const { verificationKey } = parsed;
+    entry = { circuitId: circuitIdOf(verificationKey), verificationKey };
+    known.set(registered, entry);
   }
-  if (known.circuitId !== circuitId) throw new TypeError(`the verification key is not that of circuit ${circuitId}`);
+  if (entry.circuitId !== circuitId) throw new TypeError(`the verification key is not that of circuit ${circuitId}`);
+  return entry.verificationKey;
 }
 
 function isSameVector(given: readonly string[], expected: readonly string[]): boolean {

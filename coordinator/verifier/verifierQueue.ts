@@ -30,6 +30,7 @@ export interface CheckKeyTask extends Waiting {
   readonly settle: (fault: KeyFault | undefined) => void;
 }
 
+/** Anything that waits for a worker. */
 export type PoolTask = VerifyTask | CheckKeyTask;
 
 /** What one worker is given at once: statements of one key, or one key to check. */

@@ -108,7 +108,13 @@ test('z must be one and infinity is refused, in every spelling', () => {
   expect(b([x, y, ['1', '1']])).toBe('zNotOne');
   expect(b([x, y, ['0', '1']])).toBe('zNotOne');
   expect(b([x, y, ['0', '0']])).toBe('pointAtInfinity');
-  expect(b([['0', '0'], ['0', '0'], ['1', '0']])).toBe('pointAtInfinity'); // biome-ignore format: one point
+  expect(
+    b([
+      ['0', '0'],
+      ['0', '0'],
+      ['1', '0'],
+    ]),
+  ).toBe('pointAtInfinity');
   expect(b([x, y])).toBe('wrongCount');
   expect(b([x, y, ['1', '0'], ['1', '0']])).toBe('wrongCount');
 });
@@ -139,8 +145,28 @@ test.each([
   ['20,000 levels', nest(20_000)],
   ['20,000 levels within', { ...sample().zkProof, pi_a: nest(20_000) }],
   ['an array with holes', { ...sample().zkProof, pi_a: new Array(3) }],
-  ['a throwing getter', Object.defineProperty({ ...sample().zkProof }, 'pi_a', { get: () => { throw new Error('no'); } })], // biome-ignore format: one row
-  ['a throwing proxy', new Proxy({}, { ownKeys: () => { throw new Error('no'); }, getOwnPropertyDescriptor: () => { throw new Error('no'); } })], // biome-ignore format: one row
+  [
+    'a throwing getter',
+    Object.defineProperty({ ...sample().zkProof }, 'pi_a', {
+      get: () => {
+        throw new Error('no');
+      },
+    }),
+  ],
+  [
+    'a throwing proxy',
+    new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('no');
+        },
+        getOwnPropertyDescriptor: () => {
+          throw new Error('no');
+        },
+      },
+    ),
+  ],
 ])('%s is refused without throwing', (_name, value) => {
   for (const protocol of ZK_PROTOCOLS) expect(codeOf(protocol, value)).toMatch(/wrongShape|wrongCount/);
   expect(parseVerificationKey(value).ok).toBe(false);
@@ -200,11 +226,30 @@ test.each(ZK_PROTOCOLS)('%s: a key is read with its own fields only, and its id 
 
 test('the id of a known key is the published hash', () => {
   const key = {
-    protocol: 'groth16', curve: 'bn128', nPublic: 1,
-    vk_alpha_1: ['1', '2', '1'], vk_beta_2: [['1', '2'], ['3', '4'], ['1', '0']],
-    vk_gamma_2: [['1', '2'], ['3', '4'], ['1', '0']], vk_delta_2: [['1', '2'], ['3', '4'], ['1', '0']],
-    IC: [['1', '2', '1'], ['1', '2', '1']],
-  }; // biome-ignore format: one key
+    protocol: 'groth16',
+    curve: 'bn128',
+    nPublic: 1,
+    vk_alpha_1: ['1', '2', '1'],
+    vk_beta_2: [
+      ['1', '2'],
+      ['3', '4'],
+      ['1', '0'],
+    ],
+    vk_gamma_2: [
+      ['1', '2'],
+      ['3', '4'],
+      ['1', '0'],
+    ],
+    vk_delta_2: [
+      ['1', '2'],
+      ['3', '4'],
+      ['1', '0'],
+    ],
+    IC: [
+      ['1', '2', '1'],
+      ['1', '2', '1'],
+    ],
+  };
   expect(circuitIdOf(key as never)).toBe(KNOWN_ID);
 });
 

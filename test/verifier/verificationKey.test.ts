@@ -17,10 +17,22 @@ const code = async (value: unknown): Promise<string> => {
 const G2_GENERATOR = tinyKey('groth16').vk_gamma_2;
 const INFINITY_G1: G1Point = ['0', '1', '0'];
 const ZERO_G1: G1Point = ['0', '0', '1'];
-const INFINITY_G2: G2Point = [['0', '0'], ['1', '0'], ['0', '0']]; // biome-ignore format: one point
-const ZERO_G2: G2Point = [['0', '0'], ['0', '0'], ['1', '0']]; // biome-ignore format: one point
+const INFINITY_G2: G2Point = [
+  ['0', '0'],
+  ['1', '0'],
+  ['0', '0'],
+];
+const ZERO_G2: G2Point = [
+  ['0', '0'],
+  ['0', '0'],
+  ['1', '0'],
+];
 const OFF_G1: G1Point = ['5', '7', '1'];
-const OFF_G2: G2Point = [['5', '7'], ['1', '2'], ['1', '0']]; // biome-ignore format: one point
+const OFF_G2: G2Point = [
+  ['5', '7'],
+  ['1', '2'],
+  ['1', '0'],
+];
 const opposite = (point: G2Point): G2Point => writeG2(neg(twistFromPoint(point)!));
 
 test.each(ZK_PROTOCOLS)('%s: a real key passes and is returned without what may be derived', async (protocol) => {
