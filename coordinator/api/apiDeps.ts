@@ -1,0 +1,57 @@
+/** What the API is given by the coordinator's main. */
+import type { Pool } from 'pg';
+import type { Journal } from '#journal/journalPort.js';
+import type { PrismaClient } from '#prisma/generated/client.js';
+import type { Hex } from '#protocol/units.js';
+import type { VerifierPool } from '#verifier/verifierPool.js';
+import type { Heartbeats } from './heartbeats.js';
+import type { HeavyWork } from './heavyWork.js';
+
+/** Where witness generators and proving keys lie on disk. */
+export interface ArtifactStore {
+  /** Path of the file with this SHA-256 (`0x`, 64 digits); null when this coordinator does not serve it. */
+  pathOf(sha256: Hex): string | null;
+}
+
+/** A log of constant messages with typed fields; never keys, never inputs. */
+export interface ApiLog {
+  error(message: string, fields: Record<string, unknown>): void;
+}
+
+export interface ApiOptions {
+  /** The address that clients use, such as `https://market.example`; login messages must then name its host. */
+  publicUrl?: string;
+  /** Requests a second and address; 0 is off. Loopback is not limited. Default {@link RATE_LIMIT_PER_SEC}. */
+  rateLimitPerSec?: number;
+  /** Feeds at once; default {@link STREAMS_MAX}. */
+  streamsMax?: number;
+  /** Take the client's address from x-forwarded-for: only behind a proxy that sets it. */
+  trustProxy?: boolean;
+  /** Check answers against the route table: for tests, it costs time. */
+  checkResponses?: boolean;
+}
+
+/** Requests a second that one address may make unless configured otherwise. */
+export const RATE_LIMIT_PER_SEC = 600;
+
+/** Feeds that may be open at once unless configured otherwise. */
+export const STREAMS_MAX = 1_000;
+
+export interface ApiDeps {
+  journal: Journal;
+  pool: Pool;
+  prisma: PrismaClient;
+  verifier: Pick<VerifierPool, 'checkVerificationKey'>;
+  heavyWork: HeavyWork;
+  heartbeats: Heartbeats;
+  artifacts: ArtifactStore;
+  /** At least 32 secret bytes, the same in every replica: login nonces and tokens are authenticated with it. */
+  tokenSecret: Uint8Array;
+  nowMs: () => number;
+  /** Most that the faucet gives at a time, in wei. Whether there is a faucet is the market's fact in the log. */
+  faucetLimitWei: bigint;
+  /** Further conditions of readiness, such as the queue's; resolves to false or throws while not ready. */
+  isReady?: () => Promise<boolean>;
+  log: ApiLog;
+  options?: ApiOptions;
+}

@@ -1,0 +1,113 @@
+import { decide } from '#market/decide.js';
+import type { BlockRequest } from '#protocol/messages.js';
+import type { RejectionCode } from '#protocol/rejections.js';
+import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
+import { type Hex, roundIdOf } from '#protocol/units.js';
+import { type BundleView, type JobView, PAGE_MAX } from '#protocol/views.js';
+import type { ApiDeps } from '../apiDeps.js';
+import type { Commands } from '../commands.js';
+import type { Handlers } from '../handler.js';
+import type { MarketReads } from '../marketReads.js';
+import { Refused, refuse } from '../refused.js';
+
+type BlockRoutes = 'submitBlock' | 'listBlocks' | 'getBlock' | 'listJobs' | 'getBundle';
+
+/** What the rules say of a request by itself, and time will not cure: said before the block is executed again. */
+const SAID_AT_ONCE: ReadonlySet<RejectionCode> = new Set([
+  'unsupportedCircuit',
+  'unsupportedPolicy',
+  'zeroMaxPrice',
+  'bidWindow',
+  'deadlinePassed',
+  'deadlineTooNear',
+  'deadlineTooFar',
+  'tooManyJobs',
+  'duplicateBlock',
+]);
+
+/** Stands for the digest and the signature in a rehearsal, which looks at neither. */
+const NO_DIGEST: Hex = `0x${'0'.repeat(64)}`;
+
+/** Blocks and what came of them. */
+export function blockHandlers(deps: ApiDeps, reads: MarketReads, commands: Commands): Handlers<BlockRoutes> {
+  return {
+    submitBlock: async ({ body: { message, signature, blockFile } }) => {
+      const no = await cheapBlockNo(deps, reads, message, blockFile);
+      const checked = await commands.check('BlockRequest', { message, signature }, message.requester, no);
+      if (checked instanceof Refused) return checked;
+      const split = await deps.heavyWork.splitBlock(blockFile, message.blockHash);
+      if (!split.ok) return refuse(split.code, split.detail);
+      const { digest } = checked;
+      const jobs = split.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash }));
+      const jobInputs = split.jobs.map(({ witnessInput }) => witnessInput);
+      const command = { kind: 'submitBlock' as const, message, signature, digest, jobs };
+      const accepted = await commands.execute(command, digest, { jobInputs });
+      if (accepted instanceof Refused) return accepted;
+      return { ...accepted, blockId: digest, roundId: roundIdOf(digest, 0) };
+    },
+
+    listBlocks: async ({ query: { requester, before = Number.MAX_SAFE_INTEGER, limit = PAGE_MAX } }) => ({
+      blocks: await reads.blocks({ before, limit, ...(requester && { requester }) }),
+    }),
+
+    getBlock: async ({ params }) => (await reads.block(params.blockId)) ?? refuse('notFound'),
+
+    listJobs: async ({ params }) => {
+      const jobs = await reads.jobsOf(params.blockId);
+      if (jobs.length === 0) return refuse('notFound');
+      return { jobs, progress: await reads.progressOf(jobs.map(({ jobId }) => jobId)) };
+    },
+
+    getBundle: async ({ params }) => {
+      const block = await reads.block(params.blockId);
+      if (!block) return refuse('notFound');
+      const [jobs, circuit] = await Promise.all([reads.jobsOf(block.blockId), reads.circuit(block.request.circuitId)]);
+      if (!circuit) throw new Error('a block stands under a circuit that is not in the tables');
+      return {
+        blockId: block.blockId,
+        complete: jobs.every((job) => job.outcome === 'proven'),
+        circuitId: circuit.circuitId,
+        verificationKey: circuit.verificationKey,
+        zkProofs: await zkProofsOf(reads, jobs),
+      };
+    },
+  };
+}
+
+/**
+ * Rehearses a submission with as many empty jobs as the file seems to have. Everything here is said again by the
+ * journal, for good; what another replica may have changed is looked up in the tables first.
+ */
+async function cheapBlockNo(
+  { journal, nowMs }: ApiDeps,
+  reads: MarketReads,
+  message: BlockRequest,
+  blockFile: unknown,
+): Promise<Refused | null> {
+  const transfers = (blockFile as { transfers?: unknown } | null | undefined)?.transfers;
+  const jobCount = Array.isArray(transfers) ? Math.ceil(transfers.length / TRANSFERS_PER_CHUNK) : 1;
+  const jobs = Array.from({ length: jobCount }, () => ({ publicSignals: [], inputHash: NO_DIGEST }));
+  const signed = { message, signature: NO_DIGEST, digest: NO_DIGEST };
+  const rehearsal = decide(journal.state(), { kind: 'submitBlock', ...signed, jobs }, nowMs());
+  if (rehearsal.ok) return null;
+  const { rejection } = rehearsal;
+  if (SAID_AT_ONCE.has(rejection.code)) return new Refused(rejection);
+  if (rejection.code === 'unknownCircuit')
+    return (await reads.circuit(message.circuitId)) ? null : new Refused(rejection);
+  if (rejection.code === 'insufficientFunds') {
+    const escrowWei = BigInt(message.maxPriceWei) * BigInt(jobCount);
+    return (await reads.freeWei(message.requester)) >= escrowWei ? null : new Refused(rejection);
+  }
+  return null;
+}
+
+async function zkProofsOf(reads: MarketReads, jobs: readonly JobView[]): Promise<BundleView['zkProofs']> {
+  const valid = jobs.map((job) => job.submissions.find(({ verdict }) => verdict === 'valid'));
+  const leaves = await reads.leaves(valid.flatMap((submission) => submission?.entryIndex ?? []));
+  return jobs.map(({ jobId, publicSignals }, index) => {
+    const submission = valid[index];
+    const leaf = submission && leaves.get(submission.entryIndex);
+    const zkProof = leaf ? (JSON.parse(leaf) as { zkProof: BundleView['zkProofs'][number]['zkProof'] }).zkProof : null;
+    return { jobId, publicSignals, zkProof, prover: submission?.prover ?? null };
+  });
+}

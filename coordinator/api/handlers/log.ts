@@ -1,0 +1,70 @@
+import { ENTRY_SCHEMAS } from '#protocol/entries.js';
+import { parseCheckpoint } from '#protocol/log/checkpoint.js';
+import { PAGE_MAX } from '#protocol/views.js';
+import type { ApiDeps } from '../apiDeps.js';
+import type { Feed } from '../feed.js';
+import { ANSWERED, type Handlers } from '../handler.js';
+import type { MarketReads } from '../marketReads.js';
+import { type Refused, refuse, refuseField } from '../refused.js';
+
+type LogRoutes = 'getCheckpoint' | 'listEntries' | 'getInclusion' | 'getConsistency' | 'followFeed';
+
+/** The log, and its tail. */
+export function logHandlers({ journal }: ApiDeps, reads: MarketReads, feed: Feed): Handlers<LogRoutes> {
+  return {
+    getCheckpoint: async () => await journal.checkpoint(),
+
+    listEntries: async ({ query: { from, limit = PAGE_MAX } }) => {
+      const entries = await journal.readEntries(from, limit);
+      return { treeSize: Math.max(await reads.logSize(), (entries.at(-1)?.index ?? -1) + 1), entries };
+    },
+
+    getInclusion: async ({ params: { index } }) => {
+      const checkpoint = await journal.checkpoint();
+      const treeSize = sizeOf(checkpoint);
+      const found = index < treeSize ? await journal.inclusionProof(index, treeSize) : null;
+      if (!found) return refuse('notFound', `the newest checkpoint is of size ${treeSize}`);
+      return { index, treeSize, leafHash: found.leafHash, inclusionProof: found.path, checkpoint };
+    },
+
+    getConsistency: async ({ query: { from: fromSize, to: toSize } }) => {
+      const consistencyProof = fromSize <= toSize ? await journal.consistencyProof(fromSize, toSize) : null;
+      if (!consistencyProof) return refuse('notFound', 'give two sizes of the log, the smaller one first');
+      return { fromSize, toSize, consistencyProof };
+    },
+
+    followFeed: async ({ query }, { request, reply }) => {
+      const types = readTypes(query.types);
+      if (types !== null && !(types instanceof Set)) return types;
+      const lastEventId = request.headers['last-event-id'];
+      if (lastEventId !== undefined && !/^(0|[1-9][0-9]{0,14})$/.test(String(lastEventId))) {
+        return refuse('badRequest', 'Last-Event-ID must be the index of an entry');
+      }
+      if (!feed.hasRoom()) return refuse('tooManyRequests', 'there are as many feeds as there may be');
+      const from = lastEventId === undefined ? (query.from ?? (await reads.logSize())) : Number(lastEventId) + 1;
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        'x-content-type-options': 'nosniff',
+        connection: 'close',
+      });
+      feed.follow(reply.raw, from, types);
+      return ANSWERED;
+    },
+  };
+}
+
+function sizeOf(checkpoint: string): number {
+  const end = checkpoint.indexOf('\n\n');
+  return (end < 0 ? undefined : parseCheckpoint(checkpoint.slice(0, end + 1)))?.size ?? 0;
+}
+
+/** The wanted entry types; null for all. */
+function readTypes(text: string | undefined): Set<string> | Refused | null {
+  if (text === undefined) return null;
+  const types = text.split(',');
+  const unknown = types.some((type) => !Object.hasOwn(ENTRY_SCHEMAS, type));
+  return unknown ? refuseField('/types', 'must name entry types, separated by commas') : new Set(types);
+}

@@ -1,0 +1,47 @@
+import { hashMessage } from 'viem';
+import type { ApiDeps } from '../apiDeps.js';
+import type { Handlers } from '../handler.js';
+import { hostOfUri, type LoginMessage, parseLoginMessage } from '../loginMessage.js';
+import type { LoginTokens } from '../loginTokens.js';
+import { type Refused, refuse, refuseField } from '../refused.js';
+
+/** How far a message may be dated ahead of the coordinator's clock, milliseconds. */
+const SKEW_MS = 30_000;
+
+/** Login by EIP-4361. */
+export function loginHandlers(deps: ApiDeps, tokens: LoginTokens): Handlers<'getLoginNonce' | 'logIn'> {
+  const publicHost = deps.options?.publicUrl === undefined ? null : hostOfUri(deps.options.publicUrl);
+  return {
+    getLoginNonce: async () => tokens.makeNonce(deps.nowMs()),
+
+    logIn: async ({ body }, { request }) => {
+      const message = parseLoginMessage(body.message);
+      if (!message) return refuseField('/message', 'is not a login message by EIP-4361');
+      const host = publicHost ?? String(request.headers.host ?? '').toLowerCase();
+      const no = placeNo(message, host, deps) ?? timeNo(message, tokens, deps.nowMs());
+      if (no) return no;
+      const digest = hashMessage(body.message);
+      const { flaw } = await deps.heavyWork.checkDigest(digest, body.signature, message.address);
+      return flaw ? refuse(flaw) : tokens.makeToken(message.address, deps.nowMs());
+    },
+  };
+}
+
+/** A login for another place is none for this one: what a phishing page would pass on. */
+function placeNo(message: LoginMessage, host: string, { journal }: ApiDeps): Refused | null {
+  if (message.domain !== host) return refuseField('/message', `its domain must be ${host}`);
+  if (hostOfUri(message.uri) !== host) return refuseField('/message', `its URI must be under ${host}`);
+  const chainId = journal.state().market?.chainId;
+  return message.chainId === chainId ? null : refuseField('/message', `its Chain ID must be ${chainId}`);
+}
+
+function timeNo(message: LoginMessage, tokens: LoginTokens, nowMs: number): Refused | null {
+  const flaw = tokens.nonceFlaw(message.nonce, nowMs);
+  if (flaw === 'badRequest') return refuseField('/message', 'its nonce is not from this market');
+  if (flaw) return refuse(flaw);
+  const { issuedAtMs, expirationTimeMs, notBeforeMs } = message;
+  if (expirationTimeMs !== null && nowMs >= expirationTimeMs) return refuse('loginExpired');
+  if (issuedAtMs > nowMs + SKEW_MS) return refuseField('/message', 'it is issued in the future');
+  if (notBeforeMs !== null && notBeforeMs > nowMs + SKEW_MS) return refuseField('/message', 'it is not valid yet');
+  return null;
+}

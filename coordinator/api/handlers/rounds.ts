@@ -1,0 +1,70 @@
+import { bidFlaw } from '#market/commands/placeBid.js';
+import { canonicalBytes } from '#protocol/log/canonicalJson.js';
+import type { Bid } from '#protocol/messages.js';
+import type { ApiDeps } from '../apiDeps.js';
+import type { Commands } from '../commands.js';
+import type { Handlers } from '../handler.js';
+import type { MarketReads } from '../marketReads.js';
+import { Refused, refuse } from '../refused.js';
+import { roundViewOf } from '../roundView.js';
+
+/** Rounds and bids. */
+export function roundHandlers(
+  deps: ApiDeps,
+  reads: MarketReads,
+  commands: Commands,
+): Handlers<'listOpenRounds' | 'getRound' | 'placeBid'> {
+  return {
+    listOpenRounds: async () => {
+      const rounds = await reads.openRounds(deps.nowMs());
+      const counts = await reads.bidCounts(rounds.map(({ roundId }) => roundId));
+      return { rounds: rounds.map((round) => roundViewOf(round, counts.get(round.roundId) ?? 0)) };
+    },
+
+    getRound: async ({ params: { roundId } }) => {
+      const round = await reads.round(roundId);
+      if (!round) return refuse('unknownRound', `${roundId} is not in the log`);
+      const [commitments, cleared] = await Promise.all([reads.commitments(round), reads.clearedRound(round)]);
+      const view = { ...roundViewOf(round, commitments.length), commitments };
+      if (!cleared) return { ...view, cleared: null };
+      const { bids, tieSeed, awards, unawarded } = cleared.entry;
+      return { ...view, cleared: { entryIndex: cleared.entryIndex, bids, tieSeed, awards, unawarded } };
+    },
+
+    placeBid: async ({ body: { message, signature } }) => {
+      const no = await cheapBidNo(deps, reads, message);
+      const checked = await commands.check('Bid', { message, signature }, message.prover, no);
+      if (checked instanceof Refused) return checked;
+      const { digest } = checked;
+      const accepted = await commands.execute({ kind: 'placeBid', message, signature, digest }, digest);
+      if (accepted instanceof Refused) return accepted;
+      const { roundId, prover } = message;
+      const { atMs, firstIndex: entryIndex } = accepted;
+      const origin = deps.journal.state().market!.origin;
+      const receipt = canonicalBytes({ atMs, commitment: digest, entryIndex, origin, prover, roundId });
+      const receiptSignature = `0x${Buffer.from(deps.journal.sign(receipt)).toString('hex')}`;
+      return { ...accepted, roundId, prover, receiptSignature };
+    },
+  };
+}
+
+/**
+ * What a look tells against a bid, before its signature costs a millisecond. The live state knows most; what it does
+ * not know may be over, or come from another replica, so the tables are asked. The journal has the last word.
+ */
+async function cheapBidNo({ journal, nowMs }: ApiDeps, reads: MarketReads, bid: Bid): Promise<Refused | null> {
+  const state = journal.state();
+  const round = state.rounds.get(bid.roundId);
+  if (!round) {
+    const stored = await reads.round(bid.roundId);
+    if (!stored) return refuse('unknownRound', `${bid.roundId} is not in the log`);
+    return stored.clearedAtMs === null ? null : refuse('roundClosed', `it closed at ${stored.closesAtMs}`);
+  }
+  if (round.clearedAtMs !== null || nowMs() >= round.closesAtMs) {
+    return refuse('roundClosed', `it closed at ${round.closesAtMs}`);
+  }
+  const flaw = bidFlaw(bid, round);
+  if (flaw) return new Refused(flaw);
+  if (!state.provers.has(bid.prover) && !(await reads.isProver(bid.prover))) return refuse('unknownProver');
+  return null;
+}
