@@ -1,0 +1,168 @@
+import type { Entry, EntryType } from '#protocol/entries.js';
+import { pause, repeatUntilDone } from './backoff.js';
+import type { Bidder } from './bidding/bidder.js';
+import type { HeartbeatJobs } from './client/heartbeat.js';
+import { isUnreachable, type Session } from './client/session.js';
+import { type AgentLog, messageOf } from './log.js';
+import type { HeldJob, JobBook } from './proving/jobBook.js';
+import type { JobRunner } from './proving/jobRunner.js';
+
+/** The entries that an agent acts on. */
+export const FOLLOWED_TYPES = [
+  'circuitRegistered',
+  'roundOpened',
+  'roundCleared',
+  'backupActivated',
+  'proofAccepted',
+  'proofRejected',
+  'jobExpired',
+  'coordinatorStarted',
+] as const satisfies readonly EntryType[];
+
+/** How often a stopping agent looks whether its last work is done, in milliseconds. */
+const STOP_LOOK_MS = 100;
+/** How long a stopping agent tries to hand its jobs back, in milliseconds. */
+const HAND_BACK_MS = 5_000;
+
+export interface AgentParts {
+  session: Session;
+  book: JobBook;
+  runner: JobRunner;
+  bidder: Bidder;
+  log: AgentLog;
+  /** Called when a circuit was registered. */
+  onCircuit(): void;
+}
+
+/** Turns the market's news into bids and work. Holds no state of its own beyond what it is given. */
+export class Agent {
+  readonly #parts: AgentParts;
+  #listing: Promise<void> | null = null;
+  #isListAgainDue = false;
+  #isStopping = false;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Acts on an entry of the log. Returns at once and never throws. */
+  onEntry(entry: Entry): void {
+    const { session, runner, bidder, book } = this.#parts;
+    const me = session.address;
+    switch (entry.type) {
+      case 'circuitRegistered':
+        this.#parts.onCircuit();
+        break;
+      case 'roundOpened':
+        if (!this.#isStopping) void bidder.consider(entry);
+        break;
+      case 'roundCleared':
+        if (entry.awards.some(({ primary, backup }) => primary.prover === me || backup?.prover === me)) {
+          void this.takeDues();
+        }
+        break;
+      case 'backupActivated':
+        if (entry.prover === me) {
+          book.activate(entry.jobId);
+          this.#parts.log('activated', { jobId: entry.jobId, cause: entry.cause });
+          runner.pump();
+        }
+        break;
+      case 'proofAccepted':
+      case 'jobExpired':
+        this.drop([entry.jobId], entry.type);
+        break;
+      case 'proofRejected':
+        if (entry.prover === me) runner.takeInvalid(entry.jobId);
+        break;
+      case 'coordinatorStarted':
+        void this.takeDues();
+        break;
+    }
+  }
+
+  /** Reads what the feed does not tell: the rounds that are open already, and the jobs held. Never throws. */
+  async catchUp(): Promise<void> {
+    const { session, bidder, log } = this.#parts;
+    await this.takeDues();
+    try {
+      const { rounds } = await session.client.call('listOpenRounds', {});
+      if (!this.#isStopping) for (const round of rounds) void bidder.consider(round);
+    } catch (error) {
+      log('catchUpFailed', { reason: messageOf(error) });
+    }
+  }
+
+  /**
+   * Takes up the jobs that the coordinator lists for this prover; lists again when asked while listing. Never throws:
+   * a list that cannot be had is asked for again with the next connection, award or heartbeat.
+   */
+  takeDues(): Promise<void> {
+    if (this.#listing) {
+      this.#isListAgainDue = true;
+      return this.#listing;
+    }
+    this.#listing = this.#list().finally(() => {
+      this.#listing = null;
+    });
+    return this.#listing;
+  }
+
+  async #list(): Promise<void> {
+    const { session, book, runner, log } = this.#parts;
+    do {
+      this.#isListAgainDue = false;
+      try {
+        const jobs = await repeatUntilDone(() => session.listDues(), { isWorthRepeating: isUnreachable });
+        for (const { jobId, role, isActive, dueMs } of book.takeList(jobs)) {
+          log('jobTaken', { jobId, role, isActive, dueMs });
+        }
+      } catch (error) {
+        log('duesRefused', { reason: messageOf(error) });
+      }
+    } while (this.#isListAgainDue);
+    runner.pump();
+  }
+
+  /** Drops jobs that have ended; running work on them is cancelled. */
+  drop(jobIds: readonly string[], why: string): void {
+    const { book, runner, log } = this.#parts;
+    let dropped = 0;
+    for (const jobId of jobIds) {
+      const job = book.end(jobId);
+      if (!job) continue;
+      dropped += 1;
+      log('jobDropped', { jobId, why, phase: job.phase });
+    }
+    if (dropped > 0) runner.pump();
+  }
+
+  /** What to say of the jobs held in a heartbeat. */
+  heartbeatJobs(): HeartbeatJobs {
+    return this.#parts.book.all().map(({ jobId, stage, progressPpm, expectedEndMs }) => {
+      return { jobId, stage, progressPpm, expectedEndMs };
+    });
+  }
+
+  /**
+   * Ends cleanly: running proofs that are expected to be done within `finishMs` are finished and delivered, everything
+   * else is handed back, so that backups start at once. Returns when that is done or has taken too long.
+   */
+  async stop(finishMs: number): Promise<void> {
+    const { session, book, runner, log } = this.#parts;
+    this.#isStopping = true;
+    runner.stop();
+    const stopMs = session.clock.nowMs();
+    const isFinishing = (job: HeldJob) =>
+      job.phase === 'delivering' || (job.phase === 'running' && (job.expectedEndMs ?? 0) <= stopMs + finishMs);
+    const finishing = book.all().filter(isFinishing);
+    const handedBack = book.all().filter((job) => !isFinishing(job) && job.phase !== 'delivered');
+    log('stopping', { finishing: finishing.length, handedBack: handedBack.length });
+    const handingBack = Promise.all(handedBack.map((job) => runner.giveUp(job, 'shutdown')));
+    await Promise.race([handingBack, pause(HAND_BACK_MS)]);
+    const isBusy = (job: HeldJob) => !job.ended.signal.aborted && job.phase !== 'delivered' && job.phase !== 'waiting';
+    while (finishing.some(isBusy) && session.clock.nowMs() < stopMs + 2 * finishMs) await pause(STOP_LOOK_MS);
+    const late = finishing.filter((job) => !job.ended.signal.aborted && job.phase !== 'delivered');
+    await Promise.race([Promise.all(late.map((job) => runner.giveUp(job, 'shutdown'))), pause(HAND_BACK_MS)]);
+  }
+}

@@ -1,0 +1,96 @@
+import type { Bid } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
+import type { Address, Hex } from '#protocol/units.js';
+import type { RoundView } from '#protocol/views.js';
+
+/** Why an agent does not bid for a round. */
+export type SkipCode = 'circuitUnknown' | 'roundClosed' | 'tooLittleTime' | 'aboveMaxPrice' | 'noBond';
+
+/** What a prover asks for: a fixed price, or one by promised time; amounts in wei. */
+export interface Pricing {
+  pricePerSecondWei: bigint;
+  priceWei: bigint | null;
+  standbyWei: bigint | null;
+}
+
+/** The open round, as the feed or the list of rounds tells it. */
+export type OpenRound = Pick<
+  RoundView,
+  'roundId' | 'circuitId' | 'jobIds' | 'maxPriceWei' | 'deadlineMs' | 'closesAtMs'
+>;
+
+export interface BidInput {
+  round: OpenRound;
+  prover: Address;
+  pricing: Pricing;
+  /** Promised p95 of one zkProof on this machine, in milliseconds; null for a circuit it cannot prove. */
+  promisedMs: number | null;
+  /** zkProofs at once. */
+  slots: number;
+  /** Sum of the promised times of all jobs held, running or standing by, in milliseconds. */
+  committedMs: number;
+  /** Money that can be locked as bonds. */
+  freeWei: bigint;
+  parameters: Pick<Parameters, 'deliveryMarginMs' | 'lateDamageBps'>;
+  /** The coordinator's clock. */
+  nowMs: number;
+  salt: Hex;
+}
+
+/** A bid to sign, or why there is none; the detail is for people. */
+export type BidDecision = { ok: true; bid: Bid } | { ok: false; code: SkipCode; detail: string };
+
+/**
+ * Decides whether to bid for a round, at what prices and for how many jobs. Pure. In the default pricing nobody's own
+ * bid sets its own pay, so the bid is simply what the work is worth to this prover.
+ */
+export function decideBid(input: BidInput): BidDecision {
+  const { round, promisedMs, nowMs } = input;
+  if (promisedMs === null) return skip('circuitUnknown', `no prover for circuit ${round.circuitId}`);
+  if (nowMs >= round.closesAtMs) return skip('roundClosed', `it closed at ${round.closesAtMs}`);
+  const maxJobs = jobsInTime(input, promisedMs);
+  if (maxJobs < 1) return skip('tooLittleTime', `${promisedMs} ms a job do not fit before ${round.deadlineMs}`);
+  const maxPriceWei = BigInt(round.maxPriceWei);
+  const { priceWei, standbyWei } = pricesOf(input.pricing, promisedMs);
+  if (priceWei > maxPriceWei) return skip('aboveMaxPrice', `asks ${priceWei} wei, the round pays ${maxPriceWei}`);
+  const bondWei = bondMaxWei(maxPriceWei, input.parameters);
+  if (input.freeWei < bondWei) return skip('noBond', `has ${input.freeWei} wei free, a bond may take ${bondWei}`);
+  const bid: Bid = {
+    roundId: round.roundId,
+    prover: input.prover,
+    priceWei: priceWei.toString(),
+    standbyWei: (standbyWei < maxPriceWei ? standbyWei : maxPriceWei).toString(),
+    maxJobs,
+    maxConcurrent: input.slots,
+    provingMsP95: promisedMs,
+    expiresAtMs: round.closesAtMs,
+    salt: input.salt,
+  };
+  return { ok: true, bid };
+}
+
+function skip(code: SkipCode, detail: string): BidDecision {
+  return { ok: false, code, detail };
+}
+
+/** The two prices of a bid, in wei; a price by time is rounded up. */
+export function pricesOf(pricing: Pricing, promisedMs: number): { priceWei: bigint; standbyWei: bigint } {
+  const priceWei = pricing.priceWei ?? (pricing.pricePerSecondWei * BigInt(promisedMs) + 999n) / 1_000n;
+  return { priceWei, standbyWei: pricing.standbyWei ?? priceWei / 20n };
+}
+
+/** What a candidate must have free to be eligible: the market's bound of one bond. ARCHITECTURE.md, "Bonds". */
+function bondMaxWei(maxPriceWei: bigint, parameters: BidInput['parameters']): bigint {
+  return maxPriceWei + (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
+}
+
+/**
+ * How many jobs of the round fit before its deadline behind all that the prover holds, of either kind: a standby duty
+ * may be called, so it takes its time too. The same arithmetic as the market's, from the end of the window.
+ */
+function jobsInTime({ round, slots, committedMs, parameters }: BidInput, promisedMs: number): number {
+  const spareMs = round.deadlineMs - parameters.deliveryMarginMs - round.closesAtMs - promisedMs;
+  const queueMs = spareMs * slots - committedMs;
+  if (queueMs < 0) return 0;
+  return Math.min(round.jobIds.length, 10_000, Math.floor(queueMs / promisedMs) + 1);
+}

@@ -1,0 +1,87 @@
+import { pathOf } from '#protocol/client.js';
+import { type Entry, type EntryType, parseEntry } from '#protocol/entries.js';
+import { ROUTES } from '#protocol/routes.js';
+import { backoffMs, pause } from '../backoff.js';
+import { type AgentLog, messageOf } from '../log.js';
+import { EventStreamParser } from './eventStream.js';
+
+/** Silence after which a connection is given up; the coordinator says something every 10 s. */
+export const FEED_SILENCE_MS = 30_000;
+
+export interface FeedOptions {
+  baseUrl: string;
+  fetch: typeof fetch;
+  types: readonly EntryType[];
+  signal: AbortSignal;
+  log: AgentLog;
+  /** Called with every entry in the order of the log, with its index. */
+  onEntry(entry: Entry, index: number): void;
+  /** Called when a connection stands, before its first entry: the moment to catch up with what a feed does not tell. */
+  onConnect(): void;
+  random?: () => number;
+  silenceMs?: number;
+}
+
+/**
+ * Follows the log's feed until aborted. Reconnects for ever, and goes on behind the last entry it has seen, so that
+ * nothing is missed. Never throws.
+ */
+export async function followFeed(options: FeedOptions): Promise<void> {
+  const state = { lastId: null as string | null, failures: 0 };
+  while (!options.signal.aborted) {
+    try {
+      await readOnce(options, state);
+    } catch (error) {
+      if (!options.signal.aborted) options.log('feedLost', { reason: messageOf(error) });
+    }
+    state.failures += 1;
+    await pause(backoffMs(state.failures, (options.random ?? Math.random)()), options.signal);
+  }
+}
+
+async function readOnce(options: FeedOptions, state: { lastId: string | null; failures: number }): Promise<void> {
+  const watchdog = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => watchdog.abort(new Error('the feed fell silent')), options.silenceMs ?? FEED_SILENCE_MS);
+  };
+  heard();
+  try {
+    const headers: Record<string, string> = { accept: 'text/event-stream' };
+    if (state.lastId !== null) headers['last-event-id'] = state.lastId;
+    const url = options.baseUrl + pathOf(ROUTES.followFeed, {}, { types: options.types.join(',') });
+    const signal = AbortSignal.any([options.signal, watchdog.signal]);
+    const response = await options.fetch(url, { headers, signal });
+    if (!response.ok || !response.body) throw new Error(`the feed answered ${response.status}`);
+    options.log('feedConnected', { afterIndex: state.lastId });
+    options.onConnect();
+    const parser = new EventStreamParser();
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      heard();
+      state.failures = 0;
+      for (const { id, data } of parser.push(chunk)) {
+        if (id !== null && handOver(options, id, data)) state.lastId = id;
+      }
+    }
+    throw new Error('the feed ended');
+  } finally {
+    clearTimeout(timer);
+    watchdog.abort();
+  }
+}
+
+/** Hands an entry over. One that this version cannot read is passed by: it must not stop the agent. */
+function handOver(options: FeedOptions, id: string, data: string): boolean {
+  const index = Number(id);
+  if (!Number.isSafeInteger(index) || index < 0) return false;
+  let entry: Entry;
+  try {
+    entry = parseEntry(JSON.parse(data));
+  } catch (error) {
+    options.log('entryUnreadable', { index, reason: messageOf(error).slice(0, 300) });
+    return true;
+  }
+  options.onEntry(entry, index);
+  return true;
+}

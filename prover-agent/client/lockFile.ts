@@ -1,0 +1,67 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Another process holds the lock. */
+export class LockedError extends Error {
+  override readonly name = 'LockedError';
+  readonly pid: number;
+  constructor(path: string, pid: number) {
+    super(
+      `another agent (process ${pid}) runs on ${dirname(path)}: stop it, or give this one a data folder of its own`,
+    );
+    this.pid = pid;
+  }
+}
+
+/**
+ * Takes a lock file that holds this process's id. The lock of a process that is gone is taken over. Two agents on one
+ * key would bid and prove against each other.
+ * @returns a function that releases the lock
+ * @throws LockedError
+ */
+export function takeLock(path: string, isAlive: (pid: number) => boolean = isProcessAlive): () => void {
+  mkdirSync(dirname(path), { recursive: true });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    try {
+      writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+      return () => release(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const pid = readPid(path);
+    if (pid !== null && isAlive(pid)) throw new LockedError(path, pid);
+    rmSync(path, { force: true });
+  }
+  throw new LockedError(path, readPid(path) ?? 0);
+}
+
+function release(path: string): void {
+  if (readPid(path) === process.pid) rmSync(path, { force: true });
+}
+
+function readPid(path: string): number | null {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    return Number.isInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
+}
+
+function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A killed process whose parent has not looked yet still answers signal 0. Linux tells; elsewhere nobody does. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,38 @@
+import { createClient } from '#protocol/client.js';
+import { repeatUntilDone } from '../backoff.js';
+import { type AgentLog, messageOf } from '../log.js';
+import type { Account } from './account.js';
+import { CoordinatorClock, isUnreachable, Session } from './session.js';
+
+/** Longest wait for an answer, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/**
+ * Reaches a coordinator, however long that takes, and reads which market it runs and what its clock says.
+ * @throws only when aborted, or when the coordinator refuses
+ */
+export async function openSession(options: {
+  baseUrl: string;
+  account: Account;
+  log: AgentLog;
+  signal: AbortSignal;
+  fetch?: typeof fetch;
+}): Promise<Session> {
+  const { baseUrl, account, log, signal } = options;
+  const client = createClient({ baseUrl, fetch: options.fetch ?? fetch, timeoutMs: ANSWER_TIMEOUT_MS });
+  const clock = new CoordinatorClock();
+  const market = await repeatUntilDone(
+    async () => {
+      const sentMs = clock.localMs();
+      const view = await client.call('getMarket', {});
+      clock.set(view.nowMs, sentMs);
+      return view;
+    },
+    {
+      isWorthRepeating: isUnreachable,
+      onFailure: (error, attempt) => log('coordinatorUnreachable', { attempt, reason: messageOf(error) }),
+      signal,
+    },
+  );
+  return new Session({ client, account, market, clock });
+}

@@ -1,0 +1,164 @@
+import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
+import { contentHashOf } from '#protocol/contentHash.js';
+import type { Bid, GiveUp, Messages, MessageType } from '#protocol/messages.js';
+import type { RouteAnswer, RouteCall, RouteName } from '#protocol/routes.js';
+import { digestOf, type SigningDomain } from '#protocol/typedData.js';
+import type { Address, Hex } from '#protocol/units.js';
+import type { MarketView } from '#protocol/views.js';
+import type { Account } from './account.js';
+import { loginMessage } from './loginMessage.js';
+
+/** Tokens are renewed this long before they expire. */
+const TOKEN_MARGIN_MS = 60_000;
+
+/** True for failures after which sending the same again is safe and may succeed. */
+export function isUnreachable(error: unknown): error is UnreachableError {
+  return error instanceof UnreachableError;
+}
+
+/** The coordinator's clock, kept by the times of its answers. */
+export class CoordinatorClock {
+  #offsetMs = 0;
+  readonly #localNowMs: () => number;
+
+  constructor(localNowMs: () => number = Date.now) {
+    this.#localNowMs = localNowMs;
+  }
+
+  /** What the coordinator's clock says now, Unix milliseconds. */
+  nowMs(): number {
+    return this.#localNowMs() + this.#offsetMs;
+  }
+
+  /** Takes a reading of the coordinator's clock that was made between `sentMs` and now, local time. */
+  set(coordinatorMs: number, sentMs: number): void {
+    const nowMs = this.#localNowMs();
+    this.#offsetMs = Math.round(coordinatorMs - (sentMs + nowMs) / 2);
+  }
+
+  /** Local time, for {@link set}. */
+  localMs(): number {
+    return this.#localNowMs();
+  }
+}
+
+/**
+ * One prover's dealings with one coordinator: signs its messages, keeps its login. Every method does exactly one thing
+ * and leaves repeating to the caller; a repeated message is the same message, so the coordinator gives the first
+ * answer again. All of them throw RejectedError for a no and UnreachableError for a failure worth repeating.
+ */
+export class Session {
+  readonly client: Client;
+  readonly account: Account;
+  readonly market: MarketView;
+  readonly clock: CoordinatorClock;
+  #token: { text: string; expiresAtMs: number } | null = null;
+  #loggingIn: Promise<string> | null = null;
+
+  constructor(options: { client: Client; account: Account; market: MarketView; clock: CoordinatorClock }) {
+    this.client = options.client;
+    this.account = options.account;
+    this.market = options.market;
+    this.clock = options.clock;
+  }
+
+  get address(): Address {
+    return this.account.address;
+  }
+
+  get domain(): SigningDomain {
+    return { chainId: this.market.chainId, coordinatorId: this.market.coordinatorId };
+  }
+
+  /** Signs a message of the market with this prover's key, or with another account's. */
+  sign<Type extends MessageType>(
+    type: Type,
+    message: Messages[Type],
+    account: Account = this.account,
+  ): { message: Messages[Type]; signature: Hex } {
+    return { message, signature: account.signDigest(digestOf(this.domain, type, message)) };
+  }
+
+  /** Registers the prover; `owner` signs too when it is another account. */
+  register(name: string, owner: Account | null): Promise<RouteAnswer<'registerProver'>> {
+    const ownerAddress = owner?.address ?? this.address;
+    const message = { prover: this.address, owner: ownerAddress, name, issuedAtMs: this.clock.nowMs() };
+    const signed = this.sign('ProverRegistration', message);
+    const ownerSignature =
+      owner && ownerAddress !== this.address ? this.sign('ProverRegistration', message, owner).signature : null;
+    return this.client.call('registerProver', { body: { ...signed, ownerSignature } });
+  }
+
+  placeBid(signed: { message: Bid; signature: Hex }): Promise<RouteAnswer<'placeBid'>> {
+    return this.client.call('placeBid', { body: signed });
+  }
+
+  /** Delivers a zkProof for a job. The same arguments make the same message. */
+  submitProof(jobId: string, publicSignals: readonly string[], zkProof: object): Promise<RouteAnswer<'submitProof'>> {
+    const contentHash = contentHashOf({ publicSignals, zkProof });
+    const signed = this.sign('ProofSubmission', { jobId, prover: this.address, contentHash });
+    return this.client.call('submitProof', { body: { ...signed, publicSignals, zkProof } });
+  }
+
+  giveUp(jobId: string, reason: GiveUp['reason']): Promise<RouteAnswer<'giveUp'>> {
+    return this.client.call('giveUp', { body: this.sign('GiveUp', { jobId, prover: this.address, reason }) });
+  }
+
+  /** The open jobs that this prover is primary or backup of. */
+  async listDues(): Promise<RouteAnswer<'listDues'>['jobs']> {
+    return (await this.client.call('listDues', { params: { address: this.address } })).jobs;
+  }
+
+  /** The private input of a job. Its hash is the caller's to check. */
+  fetchInput(jobId: string): Promise<RouteAnswer<'getJobInput'>> {
+    return this.#callWithToken('getJobInput', { params: { jobId } });
+  }
+
+  /** Keeps the leases of the jobs named. */
+  async beat(jobs: RouteCall<'beat'>['body']['jobs']): Promise<RouteAnswer<'beat'>> {
+    const sentMs = this.clock.localMs();
+    const answer = await this.#callWithToken('beat', { body: { jobs } });
+    this.clock.set(answer.nowMs, sentMs);
+    return answer;
+  }
+
+  /** Logs in now; later calls do it by themselves when the token is about to expire. */
+  async logIn(): Promise<void> {
+    await this.#login();
+  }
+
+  async #callWithToken<Name extends RouteName>(name: Name, call: RouteCall<Name>): Promise<RouteAnswer<Name>> {
+    try {
+      return await this.client.call(name, call, await this.#validToken());
+    } catch (error) {
+      const isLost = error instanceof RejectedError && ['notLoggedIn', 'loginExpired'].includes(error.code);
+      if (!isLost) throw error;
+      this.#token = null;
+      return this.client.call(name, call, await this.#validToken());
+    }
+  }
+
+  async #validToken(): Promise<string> {
+    const token = this.#token;
+    if (token && this.clock.nowMs() < token.expiresAtMs - TOKEN_MARGIN_MS) return token.text;
+    this.#loggingIn ??= this.#login().finally(() => {
+      this.#loggingIn = null;
+    });
+    return this.#loggingIn;
+  }
+
+  async #login(): Promise<string> {
+    const { nonce } = await this.client.call('getLoginNonce', {});
+    const message = loginMessage({
+      baseUrl: this.client.baseUrl,
+      address: this.address,
+      chainId: this.market.chainId,
+      nonce,
+      issuedAtMs: this.clock.nowMs(),
+    });
+    const body = { message, signature: this.account.signText(message) };
+    const { token, expiresAtMs } = await this.client.call('logIn', { body });
+    this.#token = { text: token, expiresAtMs };
+    return token;
+  }
+}

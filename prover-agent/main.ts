@@ -1,0 +1,164 @@
+/** The prover agent: follows a market, bids, proves and delivers until it is stopped. */
+
+import { Agent, FOLLOWED_TYPES } from './agent.js';
+import { repeatUntilDone } from './backoff.js';
+import { Bidder } from './bidding/bidder.js';
+import type { Account } from './client/account.js';
+import { ArtifactError, type ArtifactName, loadArtifact } from './client/artifacts.js';
+import { followFeed } from './client/feed.js';
+import { Heartbeat } from './client/heartbeat.js';
+import { takeLock } from './client/lockFile.js';
+import { openSession } from './client/openSession.js';
+import { isUnreachable, type Session } from './client/session.js';
+import { type AgentConfig, agentPaths } from './config.js';
+import { type AgentLog, messageOf } from './log.js';
+import { JobBook } from './proving/jobBook.js';
+import { JobRunner } from './proving/jobRunner.js';
+import { Measurements } from './proving/measurements.js';
+import { isProvable, type ProvableCircuit, prepareCircuit } from './proving/provableCircuit.js';
+import { createProver, type ProverFactory } from './proving/prover.js';
+
+/** What an agent is run with, beside its settings. */
+export interface RunAgentOptions {
+  /** The prover's account: bids, delivers and is paid. */
+  account: Account;
+  /** The owner's account when it is another one; it signs the registration. */
+  owner?: Account | null;
+  log: AgentLog;
+  /** Aborting it stops the agent cleanly. */
+  signal: AbortSignal;
+  fetch?: typeof fetch;
+  /** Where provers come from; a test of a cheating agent hands in its own. */
+  createProver?: ProverFactory;
+}
+
+/**
+ * Runs an agent until the signal is aborted. A coordinator that cannot be reached is waited for.
+ * @throws LockedError when another agent runs on the same data folder; RejectedError when the coordinator refuses the
+ *   registration or the login
+ */
+export async function runAgent(config: AgentConfig, options: RunAgentOptions): Promise<void> {
+  const paths = agentPaths(config.dataDir);
+  const release = takeLock(paths.lock);
+  const closing = new AbortController();
+  const circuits = new Map<string, ProvableCircuit>();
+  try {
+    await runLocked(config, options, circuits, closing);
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+  } finally {
+    closing.abort();
+    const provers = [...circuits.values()].flatMap((circuit) => circuit.provers);
+    await Promise.all(provers.map((prover) => prover.close()));
+    release();
+    options.log('stopped');
+  }
+}
+
+async function runLocked(
+  config: AgentConfig,
+  options: RunAgentOptions,
+  circuits: Map<string, ProvableCircuit>,
+  closing: AbortController,
+): Promise<void> {
+  const { account, log, signal } = options;
+  const startedMs = performance.now();
+  const measurements = new Measurements(agentPaths(config.dataDir).measurements);
+  log('starting', { prover: account.address, coordinator: config.coordinator });
+  const session = await openSession({ ...options, baseUrl: config.coordinator });
+  await untilReached(options, () => registerOnce(session, config.name, options.owner ?? null));
+  await untilReached(options, () => session.logIn());
+  const book = new JobBook(account.address);
+  const { slots } = config;
+  const onStage = () => heartbeat.tellNews();
+  const runner = new JobRunner({ session, book, circuits, measurements, slots, log, onStage });
+  const bidder = new Bidder({
+    session,
+    pricing: config,
+    slots,
+    log,
+    promisedMs: (id) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
+    committedMs: () => book.committedMs(),
+    signal,
+  });
+  const prepare = () => prepareCircuits(config, options, session, circuits, measurements);
+  const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
+  const agent = new Agent({ session, book, runner, bidder, log, onCircuit });
+  const heartbeat = new Heartbeat({
+    session,
+    log,
+    signal: closing.signal,
+    jobs: () => agent.heartbeatJobs(),
+    onDropped: (jobIds) => agent.drop(jobIds, 'heartbeat'),
+  });
+  // An agent that comes back keeps its leases while it gets ready.
+  await agent.takeDues();
+  void heartbeat.run();
+  await prepare();
+  runner.start();
+  const { signal: feedSignal } = closing;
+  const onConnect = () => void agent.catchUp();
+  void followFeed({
+    baseUrl: config.coordinator,
+    fetch: options.fetch ?? fetch,
+    types: FOLLOWED_TYPES,
+    signal: feedSignal,
+    log,
+    onEntry: (entry) => agent.onEntry(entry),
+    onConnect,
+  });
+  log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
+  await aborted(signal);
+  await agent.stop(config.finishMs);
+}
+
+/** Registers the prover unless the market knows it just so: a restart need not lengthen the log. */
+async function registerOnce(session: Session, name: string, owner: Account | null): Promise<void> {
+  const { prover } = await session.client.call('getAccount', { params: { address: session.address } });
+  if (prover?.name === name && prover.owner === (owner ?? session.account).address) return;
+  await session.register(name, owner);
+}
+
+/** Gets every circuit ready that this machine can prove and has not prepared yet. */
+async function prepareCircuits(
+  config: AgentConfig,
+  options: RunAgentOptions,
+  session: Session,
+  circuits: Map<string, ProvableCircuit>,
+  measurements: Measurements,
+): Promise<void> {
+  const { log, signal } = options;
+  const source = {
+    baseUrl: config.coordinator,
+    fetch: options.fetch ?? fetch,
+    cacheDir: agentPaths(config.dataDir).artifacts,
+    artifactDir: config.artifactDir,
+    signal,
+  };
+  const load = (name: ArtifactName) => untilReached(options, () => loadArtifact(name, source));
+  const listed = await untilReached(options, () => session.client.call('listCircuits', {}));
+  for (const circuit of listed.circuits) {
+    if (circuits.has(circuit.circuitId)) continue;
+    if (!isProvable(circuit)) {
+      log('circuitPassedBy', { circuitId: circuit.circuitId, kind: circuit.kind, protocol: circuit.protocol });
+      continue;
+    }
+    const factory = options.createProver ?? createProver;
+    const prepared = await prepareCircuit({ circuit, config, measurements, createProver: factory, load, log });
+    circuits.set(circuit.circuitId, prepared);
+  }
+}
+
+/** Repeats what fails for want of the coordinator, or of an artifact that it should have. */
+function untilReached<Result>({ log, signal }: RunAgentOptions, action: () => Promise<Result>): Promise<Result> {
+  return repeatUntilDone(action, {
+    isWorthRepeating: (error) => isUnreachable(error) || error instanceof ArtifactError,
+    onFailure: (error, attempt) => log('coordinatorUnreachable', { attempt, reason: messageOf(error) }),
+    signal,
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

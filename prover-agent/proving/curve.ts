@@ -1,0 +1,81 @@
+/**
+ * The curve that snarkjs proves with, built so that this process decides how many threads it has. snarkjs looks for it
+ * in `globalThis.curve_bn128`; with `singleThread` it would build a new one for every proof, and without it would start
+ * as many workers as the machine has cores.
+ */
+import { Worker } from 'node:worker_threads';
+import type { CurveStep, CurveThreadData } from './curveThread.js';
+
+/** The part of ffjavascript's thread manager through which all heavy calls go. */
+interface ThreadManager {
+  code: Uint8Array;
+  concurrency: number;
+  queueAction(steps: CurveStep[]): Promise<Uint8Array[]>;
+}
+
+/** Builds the curve with this many threads and puts it where snarkjs finds it. Once per thread of execution. */
+export async function installCurve(threads: number): Promise<void> {
+  const { buildBn128 } = await import('ffjavascript');
+  const curve = (await buildBn128(true)) as unknown as { tm: ThreadManager };
+  if (threads > 1) {
+    const pool = new CurveThreads(curve.tm.code, threads);
+    curve.tm.concurrency = threads;
+    curve.tm.queueAction = (steps) => pool.run(steps);
+  }
+  (globalThis as { curve_bn128?: unknown }).curve_bn128 = curve;
+}
+
+interface Waiting {
+  steps: CurveStep[];
+  resolve(out: Uint8Array[]): void;
+}
+
+/** Hands batches to threads in the order in which they come. A thread that dies ends the whole prover. */
+class CurveThreads {
+  readonly #idle: Worker[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** Copies in shared memory: the windows of one multi-exponentiation all name the same two buffers. */
+  readonly #shared = new WeakMap<Uint8Array, Uint8Array>();
+
+  constructor(code: Uint8Array, threads: number) {
+    const workerData: CurveThreadData = { code };
+    for (let i = 0; i < threads; i++) {
+      const worker = new Worker(new URL('./curveThread.js', import.meta.url), { workerData });
+      worker.on('error', (error) => {
+        throw error;
+      });
+      this.#idle.push(worker);
+    }
+  }
+
+  run(steps: CurveStep[]): Promise<Uint8Array[]> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ steps: steps.map((step) => this.#share(step)), resolve });
+      this.#handOut();
+    });
+  }
+
+  #handOut(): void {
+    while (this.#idle.length > 0 && this.#waiting.length > 0) {
+      const worker = this.#idle.pop()!;
+      const { steps, resolve } = this.#waiting.shift()!;
+      worker.once('message', (out: Uint8Array[]) => {
+        this.#idle.push(worker);
+        resolve(out);
+        this.#handOut();
+      });
+      worker.postMessage(steps);
+    }
+  }
+
+  #share(step: CurveStep): CurveStep {
+    if (!('buff' in step)) return step;
+    let shared = this.#shared.get(step.buff);
+    if (!shared) {
+      shared = new Uint8Array(new SharedArrayBuffer(step.buff.byteLength));
+      shared.set(step.buff);
+      this.#shared.set(step.buff, shared);
+    }
+    return { ...step, buff: shared };
+  }
+}

@@ -1,0 +1,193 @@
+import type { GiveUp } from '#protocol/messages.js';
+import type { Address } from '#protocol/units.js';
+import type { JobView, ProgressView } from '#protocol/views.js';
+import type { WitnessInput } from './prover.js';
+
+/** What an agent does for a job: waits for its turn, proves, sends, or waits for the verdict. */
+export type JobPhase = 'waiting' | 'running' | 'delivering' | 'delivered';
+
+/** A job that this prover is primary or backup of. */
+export interface HeldJob {
+  readonly jobId: string;
+  readonly circuitId: string;
+  readonly role: 'primary' | 'backup';
+  readonly publicSignals: readonly string[];
+  readonly inputHash: string;
+  deadlineMs: number;
+  dueMs: number;
+  /** False while a backup stands by. */
+  isActive: boolean;
+  /** Promised time that the market counts for it, in milliseconds. */
+  promisedMs: number;
+  phase: JobPhase;
+  stage: ProgressView['stage'];
+  progressPpm: number;
+  expectedEndMs: number | null;
+  input: WitnessInput | null;
+  isFetching: boolean;
+  /** Failed attempts to prove. */
+  failures: number;
+  /** zkProofs that the market found invalid. */
+  invalidCount: number;
+  /** When the running proof began, by the coordinator's clock. */
+  startedMs: number | null;
+  /** Aborted when the job is dropped. */
+  readonly ended: AbortController;
+}
+
+/** How many ended jobs are remembered, so that a late answer does not bring one back. */
+const ENDED_MAX = 20_000;
+
+/**
+ * The jobs that this prover holds. What the coordinator lists is the truth; the feed only brings news sooner. News of
+ * an end or an activation outlives a list that was drawn up before it.
+ */
+export class JobBook {
+  readonly #prover: Address;
+  readonly #jobs = new Map<string, HeldJob>();
+  readonly #ended = new Set<string>();
+  readonly #activated = new Set<string>();
+
+  constructor(prover: Address) {
+    this.#prover = prover;
+  }
+
+  get(jobId: string): HeldJob | undefined {
+    return this.#jobs.get(jobId);
+  }
+
+  all(): HeldJob[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Sum of the promised times of all jobs held, in milliseconds. */
+  committedMs(): number {
+    let sum = 0;
+    for (const { promisedMs } of this.#jobs.values()) sum += promisedMs;
+    return sum;
+  }
+
+  /**
+   * Takes the coordinator's list of this prover's open jobs: adds what is new, updates what is known, drops what is no
+   * longer listed.
+   * @returns the jobs that are new
+   */
+  takeList(views: readonly JobView[]): HeldJob[] {
+    const added: HeldJob[] = [];
+    const listed = new Set<string>();
+    for (const view of views) {
+      const held = this.#assignmentOf(view);
+      if (!held || this.#ended.has(view.jobId) || view.status !== 'awarded') continue;
+      listed.add(view.jobId);
+      const known = this.#jobs.get(view.jobId);
+      if (known) this.#update(known, view, held.side);
+      else added.push(this.#add(view, held.role, held.side));
+    }
+    for (const jobId of this.#jobs.keys()) {
+      if (!listed.has(jobId)) this.end(jobId);
+    }
+    return added;
+  }
+
+  /** Calls a backup. Remembered even for a job that has not been listed yet. */
+  activate(jobId: string): HeldJob | undefined {
+    remember(this.#activated, jobId);
+    const job = this.#jobs.get(jobId);
+    if (job && !job.isActive) {
+      job.isActive = true;
+      job.stage = 'queued';
+    }
+    return job;
+  }
+
+  /** Drops a job and aborts its work. */
+  end(jobId: string): HeldJob | undefined {
+    remember(this.#ended, jobId);
+    const job = this.#jobs.get(jobId);
+    this.#jobs.delete(jobId);
+    job?.ended.abort();
+    return job;
+  }
+
+  #assignmentOf(view: JobView) {
+    for (const role of ['primary', 'backup'] as const) {
+      const side = view[role];
+      if (side?.prover === this.#prover && side.status !== 'gaveUp') return { role, side };
+    }
+    return null;
+  }
+
+  #add(view: JobView, role: HeldJob['role'], side: NonNullable<JobView['primary']>): HeldJob {
+    const isActive = side.status === 'active' || this.#activated.has(view.jobId);
+    const job: HeldJob = {
+      jobId: view.jobId,
+      circuitId: view.circuitId,
+      role,
+      publicSignals: view.publicSignals,
+      inputHash: view.inputHash,
+      deadlineMs: view.deadlineMs,
+      dueMs: side.dueMs,
+      isActive,
+      promisedMs: side.provingMsP95,
+      phase: this.#hasPending(view) ? 'delivered' : 'waiting',
+      stage: isActive ? 'queued' : 'standby',
+      progressPpm: 0,
+      expectedEndMs: null,
+      input: null,
+      isFetching: false,
+      failures: 0,
+      invalidCount: side.invalidCount,
+      startedMs: null,
+      ended: new AbortController(),
+    };
+    this.#jobs.set(view.jobId, job);
+    return job;
+  }
+
+  #update(job: HeldJob, view: JobView, side: NonNullable<JobView['primary']>): void {
+    job.dueMs = side.dueMs;
+    job.deadlineMs = view.deadlineMs;
+    if (side.status === 'active') this.activate(job.jobId);
+    if (side.invalidCount > job.invalidCount) {
+      job.invalidCount = side.invalidCount;
+      if (job.phase === 'delivered' && !this.#hasPending(view)) job.phase = 'waiting';
+    }
+  }
+
+  #hasPending(view: JobView): boolean {
+    return view.submissions.some((one) => one.prover === this.#prover && one.verdict === 'pending');
+  }
+}
+
+function remember(kept: Set<string>, jobId: string): void {
+  kept.add(jobId);
+  if (kept.size > ENDED_MAX) kept.delete(kept.values().next().value as string);
+}
+
+/**
+ * Which job to begin next, and which ones cannot be finished before their deadline and should be handed back. Pure.
+ * Nearest due time first; ties by id, so that a restart goes on in the same order.
+ *
+ * @param typicalMs - the usual time of a zkProof of a circuit, in milliseconds; null when it cannot be proven here
+ * @param nowMs - the coordinator's clock
+ */
+export function planWork(
+  jobs: readonly HeldJob[],
+  nowMs: number,
+  typicalMs: (circuitId: string) => number | null,
+): { next: HeldJob | null; hopeless: { job: HeldJob; reason: GiveUp['reason'] }[] } {
+  const hopeless: { job: HeldJob; reason: GiveUp['reason'] }[] = [];
+  let next: HeldJob | null = null;
+  for (const job of jobs) {
+    if (!job.isActive || job.phase !== 'waiting') continue;
+    const ms = typicalMs(job.circuitId);
+    if (ms === null) hopeless.push({ job, reason: 'artifactUnavailable' });
+    else if (nowMs + ms > job.deadlineMs) hopeless.push({ job, reason: job.input ? 'overloaded' : 'inputUnavailable' });
+    else if (job.input && (!next || isBefore(job, next))) next = job;
+  }
+  return { next, hopeless };
+}
+
+function isBefore(a: HeldJob, b: HeldJob): boolean {
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.jobId < b.jobId);
+}

@@ -1,0 +1,249 @@
+import { RejectedError } from '#protocol/client.js';
+import { contentHashOf } from '#protocol/contentHash.js';
+import type { GiveUp } from '#protocol/messages.js';
+import { pause, repeatUntilDone } from '../backoff.js';
+import { isUnreachable, type Session } from '../client/session.js';
+import { type AgentLog, messageOf } from '../log.js';
+import { type HeldJob, type JobBook, planWork } from './jobBook.js';
+import type { Measurements } from './measurements.js';
+import type { ProvableCircuit } from './provableCircuit.js';
+import { type MadeProof, ProvingError } from './prover.js';
+
+/** How often a job is tried anew after a failed proof. */
+const RETRIES_MAX = 1;
+/** Inputs fetched at once. */
+const FETCHES_MAX = 4;
+/** How often an input with a wrong hash is fetched again. */
+const WRONG_INPUTS_MAX = 3;
+/** Pause before a delivery is repeated that came before the market had called the backup, in milliseconds. */
+const TOO_EARLY_MS = 500;
+
+export interface JobRunnerOptions {
+  session: Session;
+  book: JobBook;
+  circuits: ReadonlyMap<string, ProvableCircuit>;
+  measurements: Measurements;
+  slots: number;
+  log: AgentLog;
+  /** Called when a job enters another stage: the moment for a heartbeat. */
+  onStage(): void;
+}
+
+/** Carries the jobs of a book from input to delivery. All methods return at once and never throw. */
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #freeSlots: number[];
+  readonly #givingUp = new Set<string>();
+  #fetches = 0;
+  /** False before the circuits are ready and once the agent is stopping. */
+  #isOpen = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    this.#freeSlots = Array.from({ length: options.slots }, (_, slot) => slot);
+  }
+
+  /** Looks at the book again: fetches what is missing, begins what is due, hands back what cannot be done. */
+  pump(): void {
+    if (!this.#isOpen) return;
+    this.#fetchMissing();
+    const { book, session } = this.#options;
+    for (;;) {
+      const { next, hopeless } = planWork(book.all(), session.clock.nowMs(), (id) => this.#typicalMs(id));
+      for (const { job, reason } of hopeless) void this.giveUp(job, reason);
+      if (!next || this.#freeSlots.length === 0) return;
+      void this.#run(next, this.#freeSlots.pop()!);
+    }
+  }
+
+  /** Begins to work: the circuits are ready. */
+  start(): void {
+    this.#isOpen = true;
+    this.pump();
+  }
+
+  /** Begins nothing any more. */
+  stop(): void {
+    this.#isOpen = false;
+  }
+
+  /** Tells the market that the job will not be delivered, and drops it. */
+  async giveUp(job: HeldJob, reason: GiveUp['reason']): Promise<void> {
+    const { session, book, log } = this.#options;
+    if (this.#givingUp.has(job.jobId)) return;
+    this.#givingUp.add(job.jobId);
+    book.end(job.jobId);
+    log('gaveUp', { jobId: job.jobId, role: job.role, reason });
+    try {
+      await repeatUntilDone(() => session.giveUp(job.jobId, reason), {
+        isWorthRepeating: (error) => isUnreachable(error) && session.clock.nowMs() < job.deadlineMs,
+      });
+    } catch (error) {
+      log('giveUpRefused', { jobId: job.jobId, reason: messageOf(error) });
+    } finally {
+      this.#givingUp.delete(job.jobId);
+    }
+  }
+
+  #typicalMs(circuitId: string): number | null {
+    const circuit = this.#options.circuits.get(circuitId);
+    return circuit ? this.#options.measurements.typicalMs(circuit.setting) : null;
+  }
+
+  #fetchMissing(): void {
+    const missing = this.#options.book.all().filter((job) => !job.input && !job.isFetching && job.phase === 'waiting');
+    missing.sort((a, b) => Number(b.isActive) - Number(a.isActive) || a.dueMs - b.dueMs);
+    for (const job of missing.slice(0, Math.max(0, FETCHES_MAX - this.#fetches))) void this.#fetch(job);
+  }
+
+  async #fetch(job: HeldJob): Promise<void> {
+    const { session, book, log } = this.#options;
+    this.#fetches += 1;
+    job.isFetching = true;
+    if (job.isActive) job.stage = 'fetching';
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const { input } = await repeatUntilDone(() => session.fetchInput(job.jobId), {
+          isWorthRepeating: (error) => isUnreachable(error) && session.clock.nowMs() < job.deadlineMs,
+          signal: job.ended.signal,
+        });
+        if (contentHashOf(input) === job.inputHash) {
+          job.input = input;
+          break;
+        }
+        log('inputHashMismatch', { jobId: job.jobId, attempt });
+        if (attempt >= WRONG_INPUTS_MAX) throw new Error('the coordinator serves an input with another hash');
+      }
+    } catch (error) {
+      if (job.ended.signal.aborted) return;
+      if (error instanceof RejectedError && ['jobEnded', 'unknownJob', 'notAssigned'].includes(error.code)) {
+        book.end(job.jobId);
+      } else {
+        log('inputUnavailable', { jobId: job.jobId, reason: messageOf(error) });
+        void this.giveUp(job, 'inputUnavailable');
+      }
+    } finally {
+      this.#fetches -= 1;
+      job.isFetching = false;
+      if (job.stage === 'fetching') job.stage = 'queued';
+      this.pump();
+    }
+  }
+
+  async #run(job: HeldJob, slot: number): Promise<void> {
+    const { session, circuits, measurements, log, onStage } = this.#options;
+    const circuit = circuits.get(job.circuitId)!;
+    const typicalMs = this.#typicalMs(job.circuitId)!;
+    job.phase = 'running';
+    job.startedMs = session.clock.nowMs();
+    job.expectedEndMs = job.startedMs + typicalMs;
+    log('proofStarted', { jobId: job.jobId, role: job.role, slot, dueMs: job.dueMs });
+    const beganMs = performance.now();
+    let made: MadeProof | null = null;
+    try {
+      made = await circuit.provers[slot]!.prove(
+        job.input!,
+        ({ stage, progressPpm }) => {
+          const isNew = stage !== job.stage;
+          job.stage = stage;
+          job.progressPpm = progressPpm;
+          if (isNew) onStage();
+        },
+        job.ended.signal,
+      );
+      if (!sameSignals(made.publicSignals, job.publicSignals)) {
+        made = null;
+        throw new ProvingError('provingFailed', 'the input leads to other public signals than those of the job');
+      }
+      measurements.add(circuit.setting, performance.now() - beganMs);
+      log('proofMade', { jobId: job.jobId, witnessMs: made.witnessMs, provingMs: made.provingMs });
+    } catch (error) {
+      this.#fail(job, error);
+    }
+    this.#freeSlots.push(slot);
+    if (made && !job.ended.signal.aborted) void this.#deliver(job, made);
+    this.pump();
+  }
+
+  #fail(job: HeldJob, error: unknown): void {
+    const { log, session } = this.#options;
+    if (job.ended.signal.aborted) {
+      log('proofCancelled', { jobId: job.jobId, progressPpm: job.progressPpm });
+      return;
+    }
+    const code = error instanceof ProvingError && error.code === 'witnessFailed' ? 'witnessFailed' : 'provingFailed';
+    log('proofFailed', { jobId: job.jobId, code, reason: messageOf(error) });
+    job.failures += 1;
+    this.#requeue(job);
+    const typicalMs = this.#typicalMs(job.circuitId) ?? 0;
+    // A witness that cannot be made will not be made by trying again; a proof that failed might.
+    const isLost = code === 'witnessFailed' || job.failures > RETRIES_MAX;
+    if (isLost || session.clock.nowMs() + typicalMs > job.deadlineMs) void this.giveUp(job, code);
+  }
+
+  #requeue(job: HeldJob): void {
+    job.phase = 'waiting';
+    job.stage = 'queued';
+    job.progressPpm = 0;
+    job.expectedEndMs = null;
+    job.startedMs = null;
+  }
+
+  /** Takes the verdict that this prover's zkProof for a job is invalid: tries again while the market allows it. */
+  takeInvalid(jobId: string): void {
+    const { book, session, log } = this.#options;
+    const job = book.get(jobId);
+    if (!job) return;
+    job.invalidCount += 1;
+    log('zkProofInvalid', { jobId, invalidCount: job.invalidCount });
+    if (job.phase === 'delivered' && job.invalidCount < session.market.parameters.invalidProofsMax) this.#requeue(job);
+    this.pump();
+  }
+
+  async #deliver(job: HeldJob, made: MadeProof): Promise<void> {
+    const { session, log, onStage } = this.#options;
+    job.phase = 'delivering';
+    job.stage = 'submitting';
+    job.progressPpm = 1_000_000;
+    job.expectedEndMs = session.clock.nowMs();
+    onStage();
+    try {
+      await repeatUntilDone(() => this.#submit(job, made), {
+        isWorthRepeating: (error) => isUnreachable(error),
+        onFailure: (error, attempt) => log('deliveryDelayed', { jobId: job.jobId, attempt, reason: messageOf(error) }),
+        signal: job.ended.signal,
+      });
+      job.phase = 'delivered';
+      log('proofDelivered', { jobId: job.jobId, role: job.role });
+    } catch (error) {
+      if (!job.ended.signal.aborted) this.#takeRefusal(job, error);
+    }
+  }
+
+  /** A backup may be done before this prover's market has logged its call: then the same message is sent again. */
+  async #submit(job: HeldJob, made: MadeProof): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.session.submitProof(job.jobId, made.publicSignals, made.zkProof);
+        return;
+      } catch (error) {
+        const isEarly = error instanceof RejectedError && error.code === 'notActivated';
+        if (!isEarly || job.ended.signal.aborted) throw error;
+        await pause(TOO_EARLY_MS, job.ended.signal);
+      }
+    }
+  }
+
+  #takeRefusal(job: HeldJob, error: unknown): void {
+    const { book, log } = this.#options;
+    const code = error instanceof RejectedError ? error.code : 'provingFailed';
+    log('deliveryRefused', { jobId: job.jobId, code, reason: messageOf(error) });
+    if (code === 'submissionPending') job.phase = 'delivered';
+    else if (['jobEnded', 'unknownJob', 'notAssigned', 'tooManyInvalid'].includes(code)) book.end(job.jobId);
+    else void this.giveUp(job, 'provingFailed');
+  }
+}
+
+function sameSignals(made: readonly string[], expected: readonly string[]): boolean {
+  return made.length === expected.length && made.every((signal, index) => signal === expected[index]);
+}

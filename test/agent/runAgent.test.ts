@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Account, accountOf, newPrivateKey } from '#agent/client/account.js';
+import { parseAgentConfig } from '#agent/config.js';
+import { runAgent } from '#agent/main.js';
+import type { ProverFactory } from '#agent/proving/prover.js';
+import { sampleInput } from '#agent/proving/sampleInput.js';
+import { contentHashOf } from '#protocol/contentHash.js';
+import { checkSigner } from '#protocol/signature.js';
+import { digestOf } from '#protocol/typedData.js';
+import type { JobView } from '#protocol/views.js';
+import { BLOCK_ID, clearedFor, committedCircuit, jobOf, OTHER, sideOf, slowProver, until } from './agentFixtures.js';
+import { FAKE_MARKET, type FakeCoordinator, Refusal, startFakeCoordinator } from './fakeCoordinator.js';
+
+const bytes = Buffer.from('an artifact');
+const artifact = { sha256: `0x${createHash('sha256').update(bytes).digest('hex')}` as const, bytes: bytes.length };
+const circuit = committedCircuit({ wasm: artifact, zkey: artifact });
+const domain = { chainId: FAKE_MARKET.chainId, coordinatorId: FAKE_MARKET.coordinatorId as `0x${string}` };
+
+let dataDir: string;
+let coordinator: FakeCoordinator;
+let account: Account;
+let dues: JobView[];
+let events: { event: string; fields: Readonly<Record<string, unknown>> }[];
+let stop: AbortController;
+let running: Promise<void>;
+
+const round = () => ({
+  roundId: `${BLOCK_ID}.r0`,
+  blockId: BLOCK_ID,
+  circuitId: circuit.circuitId,
+  jobIds: [`${BLOCK_ID}.0`, `${BLOCK_ID}.1`],
+  maxPriceWei: (10n ** 18n).toString(),
+  deadlineMs: Date.now() + 60_000,
+  openedAtMs: Date.now(),
+  closesAtMs: Date.now() + 5_000,
+  clearedAtMs: null,
+  bidCount: 0,
+});
+
+beforeEach(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'understudy-agent-'));
+  account = accountOf(newPrivateKey());
+  dues = [];
+  events = [];
+  stop = new AbortController();
+  coordinator = await startFakeCoordinator({
+    listCircuits: () => ({ circuits: [circuit] }),
+    getArtifact: () => bytes,
+    listDues: () => ({ prover: account.address, jobs: dues }),
+    getJobInput: () => ({ inputHash: contentHashOf(sampleInput()), input: sampleInput() }),
+  });
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await coordinator.close();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+function start(createProver: ProverFactory, more: object = {}): void {
+  const config = parseAgentConfig({ coordinator: coordinator.baseUrl, dataDir, finishMs: 500, ...more });
+  const log = (event: string, fields = {}) => void events.push({ event, fields });
+  running = runAgent(config, { account, log, signal: stop.signal, createProver });
+}
+
+const happened = (event: string) => events.some((one) => one.event === event);
+const callsOf = (name: string) => coordinator.calls.filter((call) => call.name === name).map((call) => call.request);
+const mine = (index: number, more: Partial<JobView> = {}) =>
+  jobOf(index, { circuitId: circuit.circuitId, primary: sideOf(account.address), ...more });
+
+describe('an agent', () => {
+  it('registers, logs in, bids on an open round, proves what it is awarded and delivers it', async () => {
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [round()] });
+    start(slowProver(20));
+    await until(() => callsOf('placeBid').length > 0, 'a bid');
+    const { message, signature } = callsOf('placeBid')[0]!.body;
+    expect(checkSigner(digestOf(domain, 'Bid', message), signature, account.address)).toBeNull();
+    expect(message.maxJobs).toBe(2);
+    dues = [mine(0)];
+    coordinator.publish(clearedFor(account.address, dues[0]!));
+    await until(() => callsOf('submitProof').length > 0, 'a delivery');
+    const { body } = callsOf('submitProof')[0]!;
+    expect(body.message.contentHash).toBe(contentHashOf({ publicSignals: body.publicSignals, zkProof: body.zkProof }));
+    expect(checkSigner(digestOf(domain, 'ProofSubmission', body.message), body.signature, account.address)).toBeNull();
+    await until(() => callsOf('beat').some(({ body }) => body.jobs[0]?.stage === 'submitting'), 'a heartbeat of it');
+    expect(callsOf('registerProver')).toHaveLength(1);
+    expect(JSON.stringify(events)).not.toContain(sampleInput().preStateRoot as string);
+  });
+
+  it('takes up what it held before it was killed, at once and without bidding for it again', async () => {
+    dues = [mine(0), mine(1, { primary: sideOf(OTHER), backup: sideOf(account.address, { status: 'standby' }) })];
+    start(slowProver(20));
+    await until(() => callsOf('submitProof').length === 1, 'the delivery of the first job');
+    coordinator.publish({
+      type: 'backupActivated',
+      atMs: Date.now(),
+      jobId: dues[1]!.jobId,
+      prover: account.address,
+      cause: 'startTime',
+    });
+    await until(() => callsOf('submitProof').length === 2, 'the delivery of the second job');
+    expect(callsOf('submitProof').map(({ body }) => body.message.jobId)).toEqual(dues.map(({ jobId }) => jobId));
+  });
+
+  it('drops work that has ended within a second, and goes on with the next', async () => {
+    dues = [mine(0), mine(1)];
+    start(slowProver(1_000));
+    await until(() => happened('proofStarted'), 'the first proof');
+    const { jobId } = dues[0]!;
+    dues = [dues[1]!];
+    coordinator.publish({
+      type: 'jobExpired',
+      atMs: Date.now(),
+      jobId,
+      reason: 'deadlinePassed',
+      excused: [],
+      postings: [],
+    });
+    await until(() => happened('proofCancelled'), 'the cancellation');
+    await until(() => events.filter(({ event }) => event === 'proofStarted').length === 2, 'the second proof');
+    expect(callsOf('submitProof')).toHaveLength(0);
+  });
+
+  it('drops what a heartbeat names as ended', async () => {
+    dues = [mine(0)];
+    coordinator.handlers.beat = () => ({ leaseMs: 800, nowMs: Date.now(), dropJobIds: [`${BLOCK_ID}.0`] });
+    start(slowProver(800));
+    await until(() => happened('jobDropped'), 'the drop');
+    expect(callsOf('submitProof')).toHaveLength(0);
+  });
+
+  it('goes on with the feed where it broke off, and repeats a delivery until it is answered', async () => {
+    let failures = 3;
+    const submit = coordinator.handlers.submitProof!;
+    coordinator.handlers.submitProof = (request) => {
+      if (failures-- > 0) throw new Refusal('unavailable');
+      return submit(request);
+    };
+    start(slowProver(20));
+    await until(() => happened('feedConnected'), 'the feed');
+    coordinator.dropFeeds();
+    dues = [mine(0)];
+    coordinator.publish(clearedFor(account.address, dues[0]!));
+    await until(() => callsOf('submitProof').length === 1, 'the delivery');
+    expect(events.filter(({ event }) => event === 'deliveryDelayed')).toHaveLength(3);
+  });
+
+  it('tries a failed proof once more, then hands the job back with the reason', async () => {
+    dues = [mine(0), mine(1)];
+    start(slowProver(5, (attempt) => attempt === 2 || attempt === 4 || attempt === 5));
+    await until(() => happened('gaveUp') && callsOf('giveUp').length === 1, 'the hand-back');
+    expect(callsOf('giveUp')[0]!.body.message).toMatchObject({ jobId: dues[1]!.jobId, reason: 'provingFailed' });
+    expect(callsOf('submitProof')).toHaveLength(1);
+  });
+
+  it('proves again after an invalid verdict, as often as the market allows', async () => {
+    dues = [mine(0)];
+    start(slowProver(5));
+    const { jobId } = dues[0]!;
+    for (let count = 1; count <= 3; count += 1) {
+      await until(() => events.filter(({ event }) => event === 'proofDelivered').length === count, `delivery ${count}`);
+      const submissionId = `0x${'0'.repeat(63)}${count}` as const;
+      const about = { atMs: Date.now(), jobId, prover: account.address, role: 'primary' as const, submissionId };
+      coordinator.publish({ type: 'proofRejected', ...about, code: 'equationFails' });
+    }
+    await until(() => events.filter(({ event }) => event === 'zkProofInvalid').length === 3, 'the third verdict');
+    expect(callsOf('submitProof')).toHaveLength(3);
+  });
+
+  it('hands back an input whose hash is not the one of the job', async () => {
+    dues = [mine(0, { inputHash: `0x${'ee'.repeat(32)}` })];
+    start(slowProver(5));
+    await until(() => callsOf('giveUp').length === 1, 'the hand-back');
+    expect(callsOf('giveUp')[0]!.body.message.reason).toBe('inputUnavailable');
+  });
+
+  it('skips a round with a typed reason', async () => {
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [{ ...round(), maxPriceWei: '1' }] });
+    start(slowProver(5));
+    await until(() => happened('skipped'), 'the skip');
+    expect(events.find(({ event }) => event === 'skipped')?.fields.code).toBe('aboveMaxPrice');
+  });
+
+  it('stops cleanly: finishes what is nearly done, hands back the rest', async () => {
+    dues = [
+      mine(0),
+      mine(1),
+      mine(2, { primary: sideOf(OTHER), backup: sideOf(account.address, { status: 'standby' }) }),
+    ];
+    start(slowProver(200));
+    await until(() => happened('proofStarted'), 'a proof');
+    stop.abort();
+    await running;
+    expect(callsOf('submitProof').map(({ body }) => body.message.jobId)).toEqual([dues[0]!.jobId]);
+    const handedBack = callsOf('giveUp').map(({ body }) => [body.message.jobId, body.message.reason]);
+    expect(handedBack.sort()).toEqual([
+      [dues[1]!.jobId, 'shutdown'],
+      [dues[2]!.jobId, 'shutdown'],
+    ]);
+  });
+
+  it('refuses to run beside another agent on the same folder', async () => {
+    start(slowProver(5));
+    await until(() => happened('ready'), 'the first agent');
+    const config = parseAgentConfig({ coordinator: coordinator.baseUrl, dataDir });
+    const second = runAgent(config, { account, log: () => {}, signal: stop.signal, createProver: slowProver(5) });
+    // The same process holds the lock: it is alive.
+    await expect(second).rejects.toThrow(/another agent/);
+  });
+});
