@@ -1,4 +1,53 @@
-/** Entry of the `understudy` command; subcommands are loaded lazily so that the agent stays light. */
+/** The `understudy` command: one file a subcommand, loaded only when it is called, so that the agent stays light. */
+
+interface Subcommand {
+  summary: string;
+  load(): Promise<{ run(args: string[]): Promise<number> }>;
+}
+
+const SUBCOMMANDS: Record<string, Subcommand> = {
+  start: { summary: 'run the whole demo market on this machine', load: () => import('./start/start.js') },
+  coordinator: { summary: 'run a coordinator', load: () => import('./coordinator.js') },
+  agent: { summary: 'run a prover agent', load: () => import('./agent.js') },
+  submit: { summary: 'submit a block and wait for its zkProofs', load: () => import('./submit.js') },
+  block: { summary: 'make example blocks, check block files', load: () => import('./block.js') },
+  bundle: { summary: 'write the zkProofs of a proven block', load: () => import('./bundle.js') },
+  circuit: { summary: 'list, build and verify circuits', load: () => import('./circuit.js') },
+  account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
+  fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
+  bench: { summary: 'measure, against what stands beside it', load: () => import('./bench/bench.js') },
+};
+
+const HELP = `Understudy: a marketplace for zero-knowledge proofs.
+
+Usage: understudy <command> [options]
+
+Commands:
+${Object.entries(SUBCOMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
+  .join('\n')}
+
+Every command has --help with an example. Begin with:
+  $ understudy start --once`;
+
+/** Runs a subcommand and ends the process with its exit code. */
 export async function main(args: string[]): Promise<void> {
-  console.log('understudy', args);
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    console.log(HELP);
+    return;
+  }
+  const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  if (!subcommand) {
+    console.error(`understudy: there is no command ${JSON.stringify(name)}; see understudy --help`);
+    process.exitCode = 1;
+    return;
+  }
+  try {
+    process.exit(await (await subcommand.load()).run(rest));
+  } catch (error) {
+    console.error(`understudy ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    if (process.env.UNDERSTUDY_TRACE) console.error(error);
+    process.exit(1);
+  }
 }

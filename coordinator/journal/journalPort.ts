@@ -37,6 +37,8 @@ export interface Journal {
   size(): number;
   /** Calls back after every commit seen by this process, in the order of the log; returns how to stop. */
   onCommitted(listener: (entries: CommittedEntry[]) => void): () => void;
+  /** Folds what other replicas have committed since the last batch; cheap when there is nothing. */
+  catchUp(): Promise<void>;
   /** Entries from an index on, oldest first. */
   readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]>;
   /** The newest checkpoint, a signed note. */

@@ -1,0 +1,84 @@
+/** `understudy coordinator`: runs a coordinator until it is told to stop. */
+import { Command } from 'commander';
+import { AlreadyRunningError } from '#journal/dataDirOwner.js';
+import { checkConfig, type CoordinatorSettings } from '../config.js';
+import { runProgram, wholeNumber } from './commandLine.js';
+
+const EXAMPLES = `
+Environment: DATABASE_URL (PostgreSQL 15 or newer) and REDIS_URL replace the embedded parts.
+
+Examples:
+  $ understudy coordinator --data-dir .understudy --faucet
+  $ DATABASE_URL=postgres://market@db/understudy REDIS_URL=redis://queue understudy coordinator --port 8787`;
+
+interface CoordinatorFlags {
+  dataDir: string;
+  host: string;
+  port: number;
+  origin: string;
+  chainId: number;
+  faucet?: true;
+  parameters?: string;
+  verifierThreads: number;
+  rateLimit: number;
+  publicUrl?: string;
+  logLevel: string;
+}
+
+/** Runs the subcommand: returns when the coordinator was stopped by a signal (0), or has failed (1). */
+export async function run(args: string[]): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('understudy coordinator')
+    .description('Runs a coordinator. Any number of them may share one database.')
+    .option('--data-dir <folder>', 'keys and, without DATABASE_URL, the embedded database', '.understudy')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0 chooses a free one', wholeNumber(0, 65_535), 8787)
+    .option('--origin <name>', 'name of the log, without scheme', 'localhost/understudy')
+    .option('--chain-id <id>', 'chain id of the signing domain', wholeNumber(1, Number.MAX_SAFE_INTEGER), 31_337)
+    .option('--faucet', 'open a demo market: anybody may draw money')
+    .option('--parameters <json>', 'changes to the parameters of a new market, as JSON')
+    .option('--verifier-threads <count>', 'threads that check zkProofs', wholeNumber(1, 64), 1)
+    .option('--rate-limit <count>', 'requests a second and address; 0 is off', wholeNumber(0, 1_000_000), 600)
+    .option('--public-url <url>', 'the address that clients use, when it differs from the one listened on')
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: CoordinatorFlags) => {
+      exitCode = await serve(settingsOf(flags));
+    });
+  return runProgram(program, args, () => exitCode);
+}
+
+function settingsOf({ rateLimit, parameters, faucet, publicUrl, logLevel, ...flags }: CoordinatorFlags) {
+  const settings: CoordinatorSettings = {
+    ...flags,
+    faucet: faucet ?? false,
+    rateLimitPerSec: rateLimit,
+    logLevel: logLevel as 'info',
+    parameters: parameters ? JSON.parse(parameters) : {},
+  };
+  if (publicUrl) settings.publicUrl = publicUrl;
+  if (process.env.DATABASE_URL) settings.databaseUrl = process.env.DATABASE_URL;
+  if (process.env.REDIS_URL) settings.redisUrl = process.env.REDIS_URL;
+  return checkConfig(settings);
+}
+
+async function serve(config: ReturnType<typeof checkConfig>): Promise<number> {
+  const { startCoordinator } = await import('../main.js');
+  const stopped = new Promise<number>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0));
+  });
+  try {
+    const coordinator = await startCoordinator(config);
+    const failed = coordinator.failed.then((error) => {
+      console.error(`understudy coordinator: ${error.message}`);
+      return 1;
+    });
+    const exitCode = await Promise.race([stopped, failed]);
+    await coordinator.close();
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof AlreadyRunningError)) throw error;
+    console.error(`understudy coordinator: ${error.message}`);
+    return 1;
+  }
+}

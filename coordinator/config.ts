@@ -1,0 +1,56 @@
+/** The coordinator's configuration: from flags and environment, checked once, with messages that say what to do. */
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { parametersSchema } from '#protocol/parameters.js';
+
+export const coordinatorConfigSchema = z.strictObject({
+  /** Folder of everything that this coordinator keeps: database (embedded), keys, lock. */
+  dataDir: z.string().min(1),
+  host: z.string().min(1).default('127.0.0.1'),
+  /** 0 chooses a free port. */
+  port: z.int().min(0).max(65_535).default(8787),
+  /** A PostgreSQL server (15 or newer); without one, the embedded server is started in the data folder. */
+  databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  /** A Redis server for the queue; without one, the queue lives in PostgreSQL. */
+  redisUrl: z.url({ protocol: /^rediss?$/ }).optional(),
+  /** Name of the log, without scheme, as tlog-checkpoint asks. */
+  origin: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^[^\s+]+$/, 'must be without spaces and plus signs')
+    .default('localhost/understudy'),
+  chainId: z.int().min(1).default(31_337),
+  /** Opens a market in which anybody may draw demo money. Only counts when the market is opened. */
+  faucet: z.boolean().default(false),
+  /** Most that the faucet gives at a time, in wei. */
+  faucetLimitWei: z.bigint().default(1_000n * 10n ** 18n),
+  /** Changes to the default parameters of a new market. */
+  parameters: parametersSchema.partial().default({}),
+  verifierThreads: z.int().min(1).max(64).default(1),
+  /** Requests a second and address; 0 is off. */
+  rateLimitPerSec: z.int().min(0).default(600),
+  /** The address that clients use, when it is not the one that is listened on. */
+  publicUrl: z.url().optional(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>;
+
+/** What is given before defaults are filled in. */
+export type CoordinatorSettings = z.input<typeof coordinatorConfigSchema>;
+
+/** A setting is missing or wrong; the message names it and says what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Fills in defaults and checks. Throws {@link ConfigError}. */
+export function checkConfig(settings: CoordinatorSettings): CoordinatorConfig {
+  const parsed = coordinatorConfigSchema.safeParse(settings);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.') || 'config'}: ${message}`);
+    throw new ConfigError(`The configuration is not usable:\n${lines.join('\n')}`);
+  }
+  const { dataDir } = parsed.data;
+  return { ...parsed.data, dataDir: isAbsolute(dataDir) ? dataDir : resolve(dataDir) };
+}

@@ -1,0 +1,201 @@
+/**
+ * Composes a coordinator: database, journal, queue, verifier, API. Everything is built here and nowhere else, in the
+ * order in which it depends on one another, and is taken down in the reverse order.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Pool } from 'pg';
+import { type Logger, pino } from 'pino';
+import { buildApp } from '#api/app.js';
+import { Heartbeats } from '#api/heartbeats.js';
+import { createHeavyWork } from '#api/heavyWork.js';
+import { createPrisma } from '#api/prisma.js';
+import { startEmbeddedPostgres } from '#journal/embeddedPostgres.js';
+import { openJournal } from '#journal/journal.js';
+import type { Journal } from '#journal/journalPort.js';
+import { startLifeSigns } from '#journal/lifeSigns.js';
+import { applyMigrations } from '#journal/migrate.js';
+import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
+import type { WakeUp } from '#market/wakeUps.js';
+import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
+import { createBellQueue } from '#queue/bellQueue.js';
+import { startJudge } from '#queue/judge.js';
+import { startLeaseMonitor } from '#queue/leaseMonitor.js';
+import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
+import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
+import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
+import { type CoordinatorConfig, ConfigError } from './config.js';
+
+/** How often a coordinator looks whether another replica has written. */
+const CATCH_UP_INTERVAL_MS = 250;
+
+/** A running coordinator. */
+export interface Coordinator {
+  /** Where the API listens, such as `http://127.0.0.1:8787`. */
+  url: string;
+  pool: Pool;
+  journal: Journal;
+  verifier: VerifierPool;
+  circuit: BuiltInCircuit;
+  /** Resolves when something that the coordinator cannot do without has died. */
+  failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+type Closer = () => Promise<void>;
+
+/** Starts a coordinator; when any part fails, what was started is stopped again and the error thrown. */
+export async function startCoordinator(config: CoordinatorConfig): Promise<Coordinator> {
+  const closers: Closer[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const running = await compose(config, closers);
+    return { ...running, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function compose(config: CoordinatorConfig, closers: Closer[]): Promise<Omit<Coordinator, 'close'>> {
+  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const nowMs = () => Date.now();
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const operatorKey = openOperatorKey(join(config.dataDir, 'operator-key.pem'), config.origin);
+  const { databaseUrl, died } = await openDatabase(config, log, closers);
+  const pool = new Pool({ connectionString: databaseUrl, max: 12 });
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
+  closers.push(() => pool.end());
+  await applyMigrations(pool);
+
+  let wakeUps: WakeUpService | undefined;
+  const onWakeUps = (fresh: WakeUp[]) => wakeUps?.arm(fresh);
+  const journal = await openJournal({ pool, operatorKey, nowMs, log, onWakeUps });
+  closers.push(() => journal.close());
+  const circuit = readBuiltInCircuit();
+  await openMarket(config, journal, operatorKey, circuit);
+  closers.push(followOthers(journal, log));
+
+  const verifier = createVerifierPool({ threads: config.verifierThreads });
+  closers.push(() => verifier.close());
+  const judge = startJudge({ journal, log, verify: (request) => verifier.verify(request as never) });
+  closers.push(() => judge.stop());
+  const signs = await startLifeSigns({ pool, journal, replicaId: randomBytes(8).toString('hex'), nowMs, log });
+  closers.push(() => signs.stop());
+  const leases = startLeaseMonitor({ pool, journal, nowMs, log });
+  closers.push(async () => leases.stop());
+  const bells = await createBellQueue({ databaseUrl, ...optional('redisUrl', config.redisUrl), nowMs, log });
+  wakeUps = await startWakeUps({ pool, journal, bells, judge, nowMs, log });
+  closers.push(wakeUps.stop);
+
+  const url = await serve(config, { pool, journal, verifier, operatorKey, circuit, log, nowMs }, closers);
+  log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
+  return { url, pool, journal, verifier, circuit, failed: died };
+}
+
+/** The configured server, or an embedded one in the data folder. */
+async function openDatabase(
+  config: CoordinatorConfig,
+  log: Logger,
+  closers: Closer[],
+): Promise<{ databaseUrl: string; died: Promise<Error> }> {
+  if (config.databaseUrl) return { databaseUrl: config.databaseUrl, died: new Promise(() => {}) };
+  const server = await startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), log });
+  let stopping = false;
+  closers.push(() => {
+    stopping = true;
+    return server.stop();
+  });
+  const died = new Promise<Error>((resolve) => {
+    void server.exited.then(() => {
+      if (!stopping) resolve(new Error('the embedded PostgreSQL server ended by itself'));
+    });
+  });
+  return { databaseUrl: server.databaseUrl, died };
+}
+
+/** Opens the market at the very first start, and makes sure that the key is the one that the log was opened with. */
+async function openMarket(
+  config: CoordinatorConfig,
+  journal: Journal,
+  key: OperatorKey,
+  { circuit }: BuiltInCircuit,
+): Promise<void> {
+  const { origin, logKey, coordinatorId } = key;
+  const parameters = parametersSchema.parse({ ...DEFAULT_PARAMETERS, ...config.parameters });
+  const { chainId, faucet } = config;
+  await journal.execute(
+    { kind: 'openMarket', market: { origin, coordinatorId, chainId, logKey, faucet, parameters } },
+    null,
+  );
+  const market = journal.state().market;
+  if (market?.coordinatorId !== coordinatorId) {
+    throw new ConfigError(
+      `This database holds the market ${market?.origin} with the key ${market?.logKey}, and this coordinator has ` +
+        `another key or origin. Use that market's operator-key.pem and origin, or an empty database.`,
+    );
+  }
+  if (!journal.state().circuits.has(circuit.circuitId)) {
+    await journal.execute({ kind: 'registerCircuit', circuit, registration: null }, null);
+  }
+}
+
+/** Folds what other replicas write; the feed and the judge learn of it through the journal. */
+function followOthers(journal: Journal, log: Logger): Closer {
+  const timer = setInterval(() => {
+    journal.catchUp().catch((error) => log.warn({ err: error }, 'the log could not be followed'));
+  }, CATCH_UP_INTERVAL_MS);
+  return async () => clearInterval(timer);
+}
+
+interface Parts {
+  pool: Pool;
+  journal: Journal;
+  verifier: VerifierPool;
+  operatorKey: OperatorKey;
+  circuit: BuiltInCircuit;
+  log: Logger;
+  nowMs: () => number;
+}
+
+async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[]): Promise<string> {
+  const { pool, journal, verifier, circuit, log, nowMs } = parts;
+  const apiLog = { error: (message: string, fields: Record<string, unknown>) => log.error(fields, message) };
+  const { chainId, coordinatorId } = journal.state().market!;
+  const heavyWork = createHeavyWork({ domain: { chainId, coordinatorId } });
+  closers.push(() => heavyWork.close());
+  const heartbeats = new Heartbeats({ pool, log: apiLog });
+  await heartbeats.load();
+  closers.push(() => heartbeats.flush());
+  const prisma = createPrisma(pool);
+  closers.push(() => prisma.$disconnect());
+  const app = await buildApp({
+    journal,
+    pool,
+    prisma,
+    verifier,
+    heavyWork,
+    heartbeats,
+    artifacts: circuit.artifacts,
+    tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),
+    nowMs,
+    faucetLimitWei: config.faucetLimitWei,
+    log: apiLog,
+    options: { rateLimitPerSec: config.rateLimitPerSec, ...optional('publicUrl', config.publicUrl) },
+  });
+  closers.push(() => app.close());
+  return app.listen({ host: config.host, port: config.port });
+}
+
+/** 32 secret bytes for login tokens, kept so that a restart logs nobody out; replicas share the file. */
+function openTokenSecret(file: string): Uint8Array {
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600, flag: 'wx' });
+  return new Uint8Array(readFileSync(file));
+}
+
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value });
+}
