@@ -107,19 +107,38 @@ describe('the compiled constraint system', () => {
   });
 });
 
+let source: ConstraintSystem;
+let sourceNames: Map<number, string[]>;
+let wires: Map<string, number>;
+let input: ChunkWitnessInput;
+const signature = 'main.applied[0].signature';
+
+function forcedByInputs(chunk: ChunkWitnessInput, constraints = source.constraints): ForcedWitness {
+  const forced = new ForcedWitness({ ...source, constraints });
+  const setAll = (name: string, value: unknown) => {
+    if (Array.isArray(value)) for (const [i, item] of value.entries()) setAll(`${name}[${i}]`, item);
+    else forced.set(wires.get(name)!, BigInt(value as string));
+  };
+  for (const [name, value] of Object.entries(chunk)) setAll(`main.${name}`, value);
+  forced.propagate();
+  return forced;
+}
+
+/** Chooses the 254 bits of a transfer's challenge, which its sum alone does not settle. */
+function setChallengeBits(forced: ForcedWitness, transfer: number, offset: bigint): void {
+  const bits = `main.applied[${transfer}].signature.h2bits`;
+  const value = forced.values[wires.get(`${bits}.in`)!]! + offset;
+  for (let i = 0; i < 254; i++) forced.set(wires.get(`${bits}.out[${i}]`)!, (value >> BigInt(i)) & 1n);
+  forced.propagate();
+}
+
 /**
  * Works on the source's constraints before the compiler's simplification, which only substitutes linear equations.
  * The witness generator takes no part: the wires follow from the inputs by the constraints, or they do not.
  */
 describe('the constraints of the source', () => {
-  let source: ConstraintSystem;
-  let sourceNames: Map<number, string[]>;
-  let wires: Map<string, number>;
-  let input: ChunkWitnessInput;
-  const signature = 'main.applied[0].signature';
-
   beforeAll(async () => {
-    const compiled = await compileCircuit(folder, 'O0');
+    const compiled = await compileCircuit(mkdtempSync(join(folder, 'O0-')), 'O0');
     source = parseConstraintSystem(readFileSync(compiled.r1cs));
     sourceNames = parseWireNames(readFileSync(compiled.symbols, 'utf8'));
     wires = new Map([...sourceNames].flatMap(([wire, list]) => list.map((name) => [name, wire] as const)));
@@ -135,25 +154,6 @@ describe('the constraints of the source', () => {
     }
   });
 
-  function forcedByInputs(chunk: ChunkWitnessInput): ForcedWitness {
-    const forced = new ForcedWitness(source);
-    const setAll = (name: string, value: unknown) => {
-      if (Array.isArray(value)) for (const [i, item] of value.entries()) setAll(`${name}[${i}]`, item);
-      else forced.set(wires.get(name)!, BigInt(value as string));
-    };
-    for (const [name, value] of Object.entries(chunk)) setAll(`main.${name}`, value);
-    forced.propagate();
-    return forced;
-  }
-
-  /** Chooses the 254 bits of a transfer's challenge, which its sum alone does not settle. */
-  function setChallengeBits(forced: ForcedWitness, transfer: number, offset: bigint): void {
-    const bits = `main.applied[${transfer}].signature.h2bits`;
-    const value = forced.values[wires.get(`${bits}.in`)!]! + offset;
-    for (let i = 0; i < 254; i++) forced.set(wires.get(`${bits}.out[${i}]`)!, (value >> BigInt(i)) & 1n);
-    forced.propagate();
-  }
-
   it.each(['two transfers', 'padding'])('force every wire once the inputs are given: %s', (kind) => {
     const rollup = exampleRollup();
     const padded = forceChunk(rollup.tree, [signOrder(rollup, { from: 0, to: 1, amount: 1n })]);
@@ -165,6 +165,20 @@ describe('the constraints of the source', () => {
     expect(open.filter((name) => !/\.isz\.inv$/.test(name))).toEqual([]);
     expect(open.length).toBeLessThanOrEqual(8);
   });
+
+  it.each(['fromBits.out[3]', 'signature.snum2bits.out[100]', 'sender.place[2].both'])(
+    'would be seen to leave %s open if its one quadratic constraint were missing',
+    (name) => {
+      const wire = wires.get(`main.applied[0].${name}`)!;
+      const first = source.constraints.findIndex(
+        ([a, b, c]) => a.wires.length > 0 && [a, b, c].some(({ wires }) => wires.includes(wire)),
+      );
+      const fewer = source.constraints.filter((_, i) => i !== first);
+      const forced = forcedByInputs(input, fewer);
+      setChallengeBits(forced, 0, 0n);
+      expect(forced.values[wire]).toBeUndefined();
+    },
+  );
 
   it('refuse the other spelling of a challenge, larger by the modulus', () => {
     const forced = forcedByInputs(input);
