@@ -30,6 +30,8 @@ export interface AgentParts {
   runner: JobRunner;
   bidder: Bidder;
   log: AgentLog;
+  /** Ends all repeating. */
+  signal: AbortSignal;
   /** Called when a circuit was registered. */
   onCircuit(): void;
 }
@@ -109,11 +111,11 @@ export class Agent {
   }
 
   async #list(): Promise<void> {
-    const { session, book, runner, log } = this.#parts;
+    const { session, book, runner, log, signal } = this.#parts;
     do {
       this.#isListAgainDue = false;
       try {
-        const jobs = await repeatUntilDone(() => session.listDues(), { isWorthRepeating: isUnreachable });
+        const jobs = await repeatUntilDone(() => session.listDues(), { isWorthRepeating: isUnreachable, signal });
         for (const { jobId, role, isActive, dueMs } of book.takeList(jobs)) {
           log('jobTaken', { jobId, role, isActive, dueMs });
         }

@@ -71,7 +71,7 @@ async function runLocked(
   const book = new JobBook(account.address);
   const { slots } = config;
   const onStage = () => heartbeat.tellNews();
-  const runner = new JobRunner({ session, book, circuits, measurements, slots, log, onStage });
+  const runner = new JobRunner({ session, book, circuits, measurements, slots, log, signal: closing.signal, onStage });
   const bidder = new Bidder({
     session,
     pricing: config,
@@ -83,7 +83,7 @@ async function runLocked(
   });
   const prepare = () => prepareCircuits(config, options, session, circuits, measurements);
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
-  const agent = new Agent({ session, book, runner, bidder, log, onCircuit });
+  const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit });
   const heartbeat = new Heartbeat({
     session,
     log,
@@ -96,16 +96,14 @@ async function runLocked(
   void heartbeat.run();
   await prepare();
   runner.start();
-  const { signal: feedSignal } = closing;
-  const onConnect = () => void agent.catchUp();
   void followFeed({
     baseUrl: config.coordinator,
     fetch: options.fetch ?? fetch,
     types: FOLLOWED_TYPES,
-    signal: feedSignal,
+    signal: closing.signal,
     log,
     onEntry: (entry) => agent.onEntry(entry),
-    onConnect,
+    onConnect: () => void agent.catchUp(),
   });
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
   await aborted(signal);

@@ -19,8 +19,14 @@ export class EventStreamParser {
   #length = 0;
   #afterCr = false;
   #id: string | null = null;
+  #placeId: string | null = null;
   #event = '';
   #data: string[] = [];
+
+  /** The newest id that a finished block of lines has named, with or without data: where to go on. */
+  get lastId(): string | null {
+    return this.#placeId;
+  }
 
   /** Takes a chunk; returns the events that it completes. Throws RangeError when a line or event grows past all measure. */
   push(chunk: Uint8Array): StreamEvent[] {
@@ -58,6 +64,7 @@ export class EventStreamParser {
   }
 
   #dispatch(): StreamEvent | null {
+    this.#placeId = this.#id;
     const event = { id: this.#id, event: this.#event || 'message', data: this.#data.join('\n') };
     const isEmpty = this.#data.length === 0;
     this.#data = [];

@@ -61,8 +61,10 @@ async function readOnce(options: FeedOptions, state: { lastId: string | null; fa
       heard();
       state.failures = 0;
       for (const { id, data } of parser.push(chunk)) {
-        if (id !== null && handOver(options, id, data)) state.lastId = id;
+        if (id !== null) handOver(options, id, data);
       }
+      // Ids come without data too: they tell how far the log is, past entries of types that nobody asked for.
+      state.lastId = parser.lastId ?? state.lastId;
     }
     throw new Error('the feed ended');
   } finally {
@@ -72,16 +74,15 @@ async function readOnce(options: FeedOptions, state: { lastId: string | null; fa
 }
 
 /** Hands an entry over. One that this version cannot read is passed by: it must not stop the agent. */
-function handOver(options: FeedOptions, id: string, data: string): boolean {
+function handOver(options: FeedOptions, id: string, data: string): void {
   const index = Number(id);
-  if (!Number.isSafeInteger(index) || index < 0) return false;
+  if (!Number.isSafeInteger(index) || index < 0) return;
   let entry: Entry;
   try {
     entry = parseEntry(JSON.parse(data));
   } catch (error) {
     options.log('entryUnreadable', { index, reason: messageOf(error).slice(0, 300) });
-    return true;
+    return;
   }
   options.onEntry(entry, index);
-  return true;
 }

@@ -25,6 +25,8 @@ export interface JobRunnerOptions {
   measurements: Measurements;
   slots: number;
   log: AgentLog;
+  /** Ends all repeating. */
+  signal: AbortSignal;
   /** Called when a job enters another stage: the moment for a heartbeat. */
   onStage(): void;
 }
@@ -69,7 +71,7 @@ export class JobRunner {
 
   /** Tells the market that the job will not be delivered, and drops it. */
   async giveUp(job: HeldJob, reason: GiveUp['reason']): Promise<void> {
-    const { session, book, log } = this.#options;
+    const { session, book, log, signal } = this.#options;
     if (this.#givingUp.has(job.jobId)) return;
     this.#givingUp.add(job.jobId);
     book.end(job.jobId);
@@ -77,6 +79,7 @@ export class JobRunner {
     try {
       await repeatUntilDone(() => session.giveUp(job.jobId, reason), {
         isWorthRepeating: (error) => isUnreachable(error) && session.clock.nowMs() < job.deadlineMs,
+        signal,
       });
     } catch (error) {
       log('giveUpRefused', { jobId: job.jobId, reason: messageOf(error) });

@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type BidInput, decideBid, pricesOf } from '#agent/bidding/decideBid.js';
+import { bondMaxWei } from '#market/clear.js';
+import { bidFlaw } from '#market/commands/placeBid.js';
+import { finishAtMs } from '#market/load.js';
+import { bidSchema } from '#protocol/messages.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
+import { BLOCK_ID, OTHER } from './agentFixtures.js';
+
+const input = (more: Partial<BidInput> = {}, round: Partial<BidInput['round']> = {}): BidInput => ({
+  round: {
+    roundId: `${BLOCK_ID}.r0`,
+    circuitId: `0x${'cc'.repeat(32)}`,
+    jobIds: Array.from({ length: 32 }, (_, i) => `${BLOCK_ID}.${i}`),
+    maxPriceWei: '1000000',
+    deadlineMs: 103_000,
+    closesAtMs: 1_000,
+    ...round,
+  },
+  prover: OTHER,
+  pricing: { pricePerSecondWei: 1_000n, priceWei: null, standbyWei: null },
+  promisedMs: 10_000,
+  slots: 1,
+  committedMs: 0,
+  freeWei: 10n ** 18n,
+  parameters: DEFAULT_PARAMETERS,
+  nowMs: 500,
+  salt: `0x${'5a'.repeat(32)}`,
+  ...more,
+});
+const codeOf = (more: Partial<BidInput>, round: Partial<BidInput['round']> = {}) => {
+  const decision = decideBid(input(more, round));
+  return decision.ok ? 'bid' : decision.code;
+};
+
+describe('the decision to bid', () => {
+  it('asks by promised time, a twentieth of it for standing by, rounding up', () => {
+    const pricing = { pricePerSecondWei: 1_000n, priceWei: null, standbyWei: null };
+    expect(pricesOf(pricing, 10_001)).toEqual({ priceWei: 10_001n, standbyWei: 500n });
+    expect(pricesOf({ ...pricing, pricePerSecondWei: 1n }, 1)).toEqual({ priceWei: 1n, standbyWei: 0n });
+    expect(pricesOf({ ...pricing, priceWei: 7n, standbyWei: 3n }, 10_001)).toEqual({ priceWei: 7n, standbyWei: 3n });
+  });
+
+  it.each([
+    ['circuitUnknown', { promisedMs: null }, {}],
+    ['roundClosed', { nowMs: 1_000 }, {}],
+    ['tooLittleTime', {}, { deadlineMs: 12_999 }],
+    ['tooLittleTime', { committedMs: 90_001 }, {}],
+    ['aboveMaxPrice', {}, { maxPriceWei: '9999' }],
+    ['noBond', { freeWei: 1_199_999n }, {}],
+    ['bid', { freeWei: 1_200_000n }, {}],
+    ['bid', {}, { deadlineMs: 13_000 }],
+    ['bid', { committedMs: 90_000 }, {}],
+  ] as const)('says %s where it should', (code, more, round) => {
+    expect(codeOf(more, round)).toBe(code);
+  });
+
+  it('offers as many jobs as fit behind what is held, in every slot', () => {
+    const jobs = (more: Partial<BidInput>) => {
+      const decision = decideBid(input(more));
+      return decision.ok ? decision.bid.maxJobs : 0;
+    };
+    expect(jobs({})).toBe(10);
+    expect(jobs({ committedMs: 30_000 })).toBe(7);
+    expect(jobs({ slots: 2 })).toBe(19);
+    expect(jobs({ promisedMs: 100 })).toBe(32);
+  });
+
+  it('never asks above the max price to stand by', () => {
+    const decision = decideBid(input({ pricing: { pricePerSecondWei: 1n, priceWei: 1n, standbyWei: 2_000_000n } }));
+    expect(decision.ok && decision.bid.standbyWei).toBe('1000000');
+  });
+
+  it('makes only bids that the market takes, and whose last job the market finds in time', () => {
+    const arbitrary = fc.record({
+      promisedMs: fc.integer({ min: 1, max: 100_000 }),
+      slots: fc.integer({ min: 1, max: 8 }),
+      committedMs: fc.integer({ min: 0, max: 500_000 }),
+      freeWei: fc.bigInt({ min: 0n, max: 10n ** 19n }),
+    });
+    fc.assert(
+      fc.property(arbitrary, fc.integer({ min: 1_001, max: 400_000 }), (more, deadlineMs) => {
+        const { round, ...rest } = input(more, { deadlineMs });
+        const decision = decideBid({ round, ...rest });
+        if (!decision.ok) return;
+        expect(bidSchema.safeParse(decision.bid).success).toBe(true);
+        expect(bidFlaw(decision.bid, { ...round, maxPriceWei: BigInt(round.maxPriceWei) } as never)).toBeNull();
+        expect(rest.freeWei >= bondMaxWei(BigInt(round.maxPriceWei), DEFAULT_PARAMETERS)).toBe(true);
+        const before = rest.committedMs + (decision.bid.maxJobs - 1) * rest.promisedMs!;
+        const load = { runningMs: before, standbyMs: 0, slots: rest.slots };
+        const finishMs = finishAtMs(load, round.closesAtMs, rest.promisedMs!);
+        expect(finishMs).toBeLessThanOrEqual(deadlineMs - DEFAULT_PARAMETERS.deliveryMarginMs);
+      }),
+    );
+  });
+});
