@@ -160,11 +160,17 @@ export class Agent {
     const finishing = book.all().filter(isFinishing);
     const handedBack = book.all().filter((job) => !isFinishing(job) && job.phase !== 'delivered');
     log('stopping', { finishing: finishing.length, handedBack: handedBack.length });
-    const handingBack = Promise.all(handedBack.map((job) => runner.giveUp(job, 'shutdown')));
-    await Promise.race([handingBack, pause(HAND_BACK_MS)]);
+    await this.#handBack(handedBack);
     const isBusy = (job: HeldJob) => !job.ended.signal.aborted && job.phase !== 'delivered' && job.phase !== 'waiting';
     while (finishing.some(isBusy) && session.clock.nowMs() < stopMs + 2 * finishMs) await pause(STOP_LOOK_MS);
-    const late = finishing.filter((job) => !job.ended.signal.aborted && job.phase !== 'delivered');
-    await Promise.race([Promise.all(late.map((job) => runner.giveUp(job, 'shutdown'))), pause(HAND_BACK_MS)]);
+    await this.#handBack(finishing.filter((job) => !job.ended.signal.aborted && job.phase !== 'delivered'));
+  }
+
+  /** Hands jobs back, but does not wait long for a coordinator that is away: leases end by themselves. */
+  async #handBack(jobs: readonly HeldJob[]): Promise<void> {
+    const isDone = new AbortController();
+    const handing = Promise.all(jobs.map((job) => this.#parts.runner.giveUp(job, 'shutdown')));
+    await Promise.race([handing, pause(HAND_BACK_MS, isDone.signal)]);
+    isDone.abort();
   }
 }

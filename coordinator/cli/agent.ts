@@ -14,6 +14,9 @@ Ctrl-C hands unfinished jobs back to the market; a second Ctrl-C ends the agent 
 /** Exit codes: a setting that cannot be used, a refusal or failure, and a second Ctrl-C. */
 const EXIT = { usage: 2, failure: 1, interrupted: 130 } as const;
 
+/** Ctrl-C in a terminal reaches an agent twice when its parent passes it on: signals so close together count as one. */
+const SAME_SIGNAL_MS = 1_000;
+
 type Options = Record<string, string | undefined>;
 
 async function commandOf(act: (options: Options) => Promise<void>) {
@@ -84,8 +87,10 @@ async function runWith(options: Options): Promise<void> {
   const config = await settingsOf(options, account.address);
   const [{ runAgent }, { jsonLog }] = await Promise.all([import('#agent/main.js'), import('#agent/log.js')]);
   const stop = new AbortController();
+  let stoppedMs = 0;
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (!stop.signal.aborted) stoppedMs = performance.now();
+    else if (performance.now() - stoppedMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
     stop.abort();
   };
   process.on('SIGINT', onSignal);
