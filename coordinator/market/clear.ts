@@ -94,9 +94,12 @@ export function clear(input: ClearingInput): ClearingResult {
   return result;
 }
 
-/** The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. */
+/**
+ * The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. Dearer cover
+ * and standby fee can each come close to the max price.
+ */
 export function bondMaxWei(maxPriceWei: bigint, parameters: Parameters): bigint {
-  return maxPriceWei + lateDamageWei(maxPriceWei, parameters);
+  return 2n * maxPriceWei + lateDamageWei(maxPriceWei, parameters);
 }
 
 /** What a defaulter owes beyond dearer cover and standby fee, in wei. */
@@ -139,7 +142,7 @@ function isUsable(seat: Seat, input: ClearingInput): boolean {
   return seat.priceWei <= input.maxPriceWei && seat.jobsLeft > 0 && isInTime(seat, input) && hasBond(seat, input);
 }
 
-/** Cheapest choice for one job without the owner `without`; null when leaving the job unsold costs no more. */
+/** Cheapest choice for one job without the owner `without`; null when leaving the job unsold costs less. */
 function choose(seats: Seat[], input: ClearingInput, without: Address | null): Choice | null {
   const present = seats.filter((seat) => seat.candidate.owner !== without);
   const rankings = new Map<bigint, Seat[]>();
@@ -264,10 +267,13 @@ function take({ primary, backup }: Choice, award: Award): void {
 /** Why a job stays unsold: the first test that leaves nobody. */
 function whyNoAward(seats: Seat[], usable: Seat[], input: ClearingInput): NoAwardReason {
   if (seats.length === 0) return 'noBids';
-  const affordable = seats.filter((seat) => seat.priceWei <= input.maxPriceWei && seat.jobsLeft > 0);
+  const affordable = seats.filter((seat) => seat.priceWei <= input.maxPriceWei);
   if (affordable.length === 0) return 'allAboveMaxPrice';
-  const inTime = affordable.filter((seat) => isInTime(seat, input));
+  const unspent = affordable.filter((seat) => seat.jobsLeft > 0);
+  if (unspent.length === 0) return 'noCapacity';
+  const inTime = unspent.filter((seat) => isInTime(seat, input));
   if (inTime.length === 0) return 'noneInTime';
   if (usable.length === 0) return 'noBond';
-  return input.policy.backup === 'required' ? 'noBackup' : 'notWorthIt';
+  const isCovered = usable.some((primary) => usable.some((backup) => canCover(primary, backup, input)));
+  return input.policy.backup === 'required' && !isCovered ? 'noBackup' : 'notWorthIt';
 }

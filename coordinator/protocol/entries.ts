@@ -60,6 +60,7 @@ export type Role = z.infer<typeof roleSchema>;
 export const noAwardReasonSchema = z.enum([
   'noBids',
   'allAboveMaxPrice',
+  'noCapacity',
   'noneInTime',
   'noBond',
   'noBackup',

@@ -67,6 +67,7 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const earliestMs = nowMs + message.bidWindowMs + provingTimeMsMin + parameters.deliveryMarginMs;
   if (message.deadlineMs < earliestMs) return reject('deadlineTooNear', `the earliest possible is ${earliestMs}`);
   if (message.deadlineMs > nowMs + DEADLINE_MS_MAX) return reject('deadlineTooFar');
+  if (jobs.length === 0) return reject('invalidBlock', 'it has nothing to prove');
   if (jobs.length > jobsPerBlockMax) return reject('tooManyJobs', `${jobs.length} jobs, at most ${jobsPerBlockMax}`);
   const lastNonce = state.requesters.get(message.requester)?.nonce ?? 0;
   if (message.nonce <= lastNonce) return reject('duplicateBlock', `the last nonce was ${lastNonce}`);
