@@ -6,11 +6,11 @@
  */
 import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
-import { lateDamageWei } from './clear.js';
 import {
   type Assignment,
   type Block,
   compactPostings,
+  isLate,
   type Job,
   type MarketState,
   parametersOf,
@@ -61,10 +61,13 @@ function standbyFeeOf(job: Job, deliveredBy: Role): bigint {
 /**
  * Money of a proven job.
  * - the primary before activation: the price
- * - the primary after activation: the price less `lateBps`, which goes to the backup for its work
+ * - the primary after activation: the price less `lateBps`, which goes to the backup for its work, or stays with the
+ *   requester when the backup has given up or gone silent
  * - the backup: its own price for proving and its share of the primary's late damage
+ *
+ * @param receivedAtMs - when the zkProof came in, Unix milliseconds
  */
-export function provenPostings(state: MarketState, job: Job, role: Role): Posting[] {
+export function provenPostings(state: MarketState, job: Job, role: Role, receivedAtMs: number): Posting[] {
   const requester = state.blocks.get(job.blockId)!.request.requester;
   const primary = job.primary as Assignment;
   const payout = new Payout(job, requester);
@@ -73,10 +76,12 @@ export function provenPostings(state: MarketState, job: Job, role: Role): Postin
   if (role === 'backup') {
     payBackup(state, job, payout);
   } else {
-    const lateBps = job.backup?.status === 'active' ? BigInt(parametersOf(state).lateBps) : 0n;
+    const lateBps = isLate(job, receivedAtMs) ? BigInt(parametersOf(state).lateBps) : 0n;
     const lateWei = (job.priceWei * lateBps) / 10_000n;
     payout.fromEscrow(primary.prover, job.priceWei - lateWei, 'price');
-    if (job.backup) payout.fromEscrow(job.backup.prover, lateWei, 'lateShare');
+    if (job.backup?.status === 'active' && !job.backup.leaseMissed) {
+      payout.fromEscrow(job.backup.prover, lateWei, 'lateShare');
+    }
     payout.releaseBond(primary);
   }
   payout.releaseBond(job.backup);
@@ -91,30 +96,40 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
   const dearerWei = backup.priceBidWei - fromEscrowWei;
   payout.fromEscrow(backup.prover, fromEscrowWei, 'price');
   payout.fromBond(primary, backup.prover, dearerWei, 'cover');
-  const damageWei = lateDamageWei(job.maxPriceWei, parametersOf(state));
+  const damageWei = primary.bondWei - dearerWei - job.standbyFeeWei;
   const rescuerWei = (damageWei * BigInt(parametersOf(state).slashRescuerBps)) / 10_000n;
   payout.fromBond(primary, backup.prover, rescuerWei, 'slashToRescuer');
   payout.fromBond(primary, 'requester', primary.bondWei - dearerWei - rescuerWei, 'slashToRequester');
 }
 
-/** Provers that a job's end finds undelivered through no fault of theirs: their time, shifted, goes past the deadline. */
-function excusedOf(job: Job): Address[] {
+/**
+ * Provers that a job's end finds undelivered through no fault of theirs: their time, shifted, goes past the deadline,
+ * or the coordinator called them too late or not at all.
+ */
+function excusedOf(state: MarketState, job: Job): Address[] {
   const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
-  return sides.filter((side) => side.dueMs > job.deadlineMs && side.status !== 'gaveUp').map((side) => side.prover);
+  const isExcused = (side: Assignment) =>
+    side.status !== 'gaveUp' && (side.dueMs > job.deadlineMs || (side === job.backup && wasCalledTooLate(state, job)));
+  return sides.filter(isExcused).map((side) => side.prover);
+}
+
+/** True when the backup was called so late that its promised time did not fit: the delivery margin absorbs little. */
+function wasCalledTooLate(state: MarketState, { backup, backupStartMs }: Job): boolean {
+  if (!backup || backupStartMs === null) return false;
+  return (backup.activeSinceMs ?? Number.POSITIVE_INFINITY) > backupStartMs + parametersOf(state).deliveryMarginMs;
 }
 
 /**
  * Ends an awarded job at its deadline: the escrow goes back in full, and the bonds of those at fault compensate the
- * requester. A backup that was never called is not at fault.
+ * requester. A backup that was never called, or too late, is not at fault.
  */
 export function expireAwarded(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
   const requester = state.blocks.get(job.blockId)!.request.requester;
   const payout = new Payout(job, requester);
-  const excused = excusedOf(job);
+  const excused = excusedOf(state, job);
   for (const side of [job.primary, job.backup]) {
     if (!side) continue;
-    const atFault = side.status !== 'standby' && !excused.includes(side.prover);
-    if (atFault) payout.fromBond(side, 'requester', side.bondWei, 'slashToRequester');
+    if (!excused.includes(side.prover)) payout.fromBond(side, 'requester', side.bondWei, 'slashToRequester');
     else payout.releaseBond(side);
   }
   const postings = payout.close();

@@ -181,7 +181,8 @@ const EVOLVERS: Evolvers = {
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
     for (const job of state.jobs.values()) {
       if (job.status !== 'awarded') continue;
-      for (const side of [job.primary, job.backup]) if (side) side.dueMs += gapMs;
+      const goneSinceMs = atMs - gapMs;
+      for (const side of [job.primary, job.backup]) if (side && side.dueMs >= goneSinceMs) side.dueMs += gapMs;
       if (job.backupStartMs !== null) job.backupStartMs += gapMs;
     }
   },

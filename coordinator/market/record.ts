@@ -6,6 +6,7 @@ import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
 import {
   type Assignment,
+  isLate,
   type Job,
   type MarketState,
   type ProverRecord,
@@ -43,18 +44,25 @@ export function recordProving(state: MarketState, job: Job, submission: Submissi
   return provingMs;
 }
 
-/** Counts an ended job for those who had to prove it; whoever is excused is not counted. */
+/**
+ * Counts an ended job for those who had to prove it; whoever is excused is not counted. A primary whose zkProof came
+ * before its backup was called has not missed, however long the verdict took.
+ */
 export function recordMiss(state: MarketState, job: Job, excused: readonly Address[] = []): void {
   if (job.primary && !excused.includes(job.primary.prover)) {
     const record = recordOf(state, job.primary.prover, job.circuitId);
     record.assigned += 1;
-    if (job.deliveredBy !== 'primary' || job.activatedAtMs !== null) record.missed += 1;
+    if (job.deliveredBy !== 'primary' || isLate(job, acceptedOf(job).receivedAtMs)) record.missed += 1;
   }
   if (job.backup && job.activatedAtMs !== null && !excused.includes(job.backup.prover)) {
     const record = recordOf(state, job.backup.prover, job.circuitId);
     record.assigned += 1;
     if (job.deliveredBy === null) record.missed += 1;
   }
+}
+
+function acceptedOf(job: Job): Submission {
+  return job.submissions.find(({ verdict }) => verdict === 'valid') as Submission;
 }
 
 /** Chance, in parts per million, that a prover needs cover: its misses over its assignments, smoothed by the prior. */
@@ -64,10 +72,14 @@ export function missPpm(record: ProverRecord | undefined, parameters: Parameters
   return Math.min(1_000_000, Math.floor((missed * 1_000_000) / assigned));
 }
 
-/** The larger of the promised and the measured p95 of proving time, in milliseconds. */
+/** Longest proving time that a bid can promise and an award can state, in milliseconds: a day. */
+const PROVING_MS_MAX = 86_400_000;
+
+/** The larger of the promised and the measured p95 of proving time, in milliseconds, at most a day. */
 export function provingMsP95(promisedMs: number, record: ProverRecord | undefined, parameters: Parameters): number {
   const samples = record?.provingMs ?? [];
   if (samples.length < parameters.provingSamplesMin) return promisedMs;
   const sorted = [...samples].sort((a, b) => a - b);
-  return Math.max(promisedMs, sorted[Math.ceil(0.95 * sorted.length) - 1]!);
+  const measuredMs = sorted[Math.ceil((95 * sorted.length) / 100) - 1]!;
+  return Math.min(PROVING_MS_MAX, Math.max(promisedMs, measuredMs));
 }

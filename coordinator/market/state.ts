@@ -217,6 +217,14 @@ export function assignmentOf(job: Job, prover: Address): { role: Role; assignmen
   return null;
 }
 
+/**
+ * True when a primary's zkProof came only after its backup had been called. Judged by the receipt: how long the verdict
+ * takes is no fault of the prover. Whatever comes at the backup's start or later is late, since it calls the backup.
+ */
+export function isLate(job: Job, receivedAtMs: number): boolean {
+  return job.activatedAtMs !== null && receivedAtMs >= job.activatedAtMs;
+}
+
 /** A commitment's assignment as it begins. */
 export function beginAssignment(side: Award['primary'], role: Role, dueMs: number, atMs: number): Assignment {
   const active = role === 'primary';

@@ -22,7 +22,7 @@ export function wakeUpsOfRound(round: Round): WakeUp[] {
 export function wakeUpsOfJob(job: Job): WakeUp[] {
   if (job.status !== 'awarded') return [];
   const found: WakeUp[] = [{ kind: 'expireJob', key: job.jobId, dueMs: job.deadlineMs }];
-  if (job.backup?.status === 'standby' && job.backupStartMs !== null) {
+  if (job.backup?.status === 'standby' && job.backupStartMs !== null && job.backupStartMs < job.deadlineMs) {
     found.push({ kind: 'activateBackup', key: job.jobId, dueMs: job.backupStartMs });
   }
   const pending = job.submissions.find(({ verdict }) => verdict === 'pending');

@@ -2,17 +2,25 @@ import type { ActivationCause, Entry } from '#protocol/entries.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { assignmentOf, type Job, type MarketState, parametersOf } from '../state.js';
 
-/** The entry that calls the backup; none when there is no backup left to call. */
+/** The entry that calls the backup; none when there is no backup left to call, or no time. */
 export function activation(job: Job, cause: ActivationCause, nowMs: number): Entry[] {
-  if (job.backup?.status !== 'standby') return [];
+  if (job.backup?.status !== 'standby' || nowMs >= job.deadlineMs) return [];
   return [{ type: 'backupActivated', atMs: nowMs, jobId: job.jobId, prover: job.backup.prover, cause }];
+}
+
+/**
+ * The entry that calls the backup if its start has come: also before any zkProof that arrives then, so that who is late
+ * depends on the time plan and not on when the wake-up was handled.
+ */
+export function dueActivation(job: Job, nowMs: number): Entry[] {
+  const isDue = job.status === 'awarded' && job.backupStartMs !== null && nowMs >= job.backupStartMs;
+  return isDue ? activation(job, 'startTime', nowMs) : [];
 }
 
 /** Calls the backup because its start has come and no zkProof has. */
 export function activateBackup(state: MarketState, command: CommandOf<'activateBackup'>, nowMs: number): Decision {
   const job = state.jobs.get(command.jobId);
-  if (!job || job.status !== 'awarded' || job.backupStartMs === null || nowMs < job.backupStartMs) return NOTHING;
-  return accept(...activation(job, 'startTime', nowMs));
+  return job ? accept(...dueActivation(job, nowMs)) : NOTHING;
 }
 
 /**

@@ -2,7 +2,7 @@ import { reject } from '#protocol/rejections.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { completion, expireAwarded, provenPostings } from '../ending.js';
 import { type Assignment, assignmentOf, type Job, type MarketState, parametersOf } from '../state.js';
-import { activation } from './cover.js';
+import { activation, dueActivation } from './cover.js';
 
 /**
  * Takes a zkProof from the account that holds the assignment. Shape, signals and content hash were checked at the
@@ -15,8 +15,11 @@ export function submitProof(state: MarketState, command: CommandOf<'submitProof'
   if (job.status === 'ended') return reject('jobEnded', `it ended as ${job.outcome}`);
   const held = assignmentOf(job, message.prover);
   if (!held || held.assignment.status === 'gaveUp') return reject('notAssigned');
-  if (held.assignment.status === 'standby') return reject('notActivated', `its start is at ${job.backupStartMs}`);
   if (nowMs >= job.deadlineMs) return reject('jobEnded', 'its deadline has passed');
+  const called = dueActivation(job, nowMs);
+  if (held.assignment.status === 'standby' && called.length === 0) {
+    return reject('notActivated', `its start is at ${job.backupStartMs}`);
+  }
   if (publicSignals.length !== job.publicSignals.length) return reject('signalsMismatch', 'their number differs');
   const wrong = publicSignals.findIndex((signal, index) => signal !== job.publicSignals[index]);
   if (wrong >= 0) return reject('signalsMismatch', `signal ${wrong} differs`);
@@ -24,7 +27,8 @@ export function submitProof(state: MarketState, command: CommandOf<'submitProof'
   if (job.submissions.some((one) => one.prover === message.prover && one.verdict === 'pending')) {
     return reject('submissionPending');
   }
-  return accept({
+  if (job.submissions.some((one) => one.submissionId === digest)) return NOTHING;
+  return accept(...called, {
     type: 'proofReceived',
     atMs: nowMs,
     submissionId: digest,
@@ -49,7 +53,7 @@ export function recordVerdict(state: MarketState, command: CommandOf<'recordVerd
   const block = state.blocks.get(job.blockId)!;
   if (command.valid) {
     if (isBehindAnother(job, submission.entryIndex)) return NOTHING;
-    const postings = provenPostings(state, job, role);
+    const postings = provenPostings(state, job, role, submission.receivedAtMs);
     return accept({ type: 'proofAccepted', ...about, postings }, ...completion(block, 1, 0, nowMs));
   }
   const rejected = { type: 'proofRejected' as const, ...about, code: command.code };
@@ -82,6 +86,7 @@ export function giveUp(state: MarketState, command: CommandOf<'giveUp'>, nowMs: 
   const job = state.jobs.get(message.jobId);
   if (!job) return reject('unknownJob', `${message.jobId} is not open`);
   if (job.status === 'ended') return reject('jobEnded', `it ended as ${job.outcome}`);
+  if (nowMs >= job.deadlineMs) return reject('jobEnded', 'its deadline has passed');
   const held = assignmentOf(job, message.prover);
   if (!held || (held.assignment as Assignment).status === 'gaveUp') return reject('notAssigned');
   return accept(
