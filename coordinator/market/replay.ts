@@ -10,9 +10,10 @@ import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
 import { checkSigner } from '#protocol/signature.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
-import type { Address, Hex } from '#protocol/units.js';
+import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
+import { circuitIdOf } from '#protocol/verificationKey.js';
 import type { Command, Decision } from './command.js';
-import { bidFlaw, commitBid } from './commands/placeBid.js';
+import { commitBid, priceFlaw } from './commands/placeBid.js';
 import { decide } from './decide.js';
 import { evolve } from './evolve.js';
 import { emptyState, forgetCompleted, type MarketState } from './state.js';
@@ -53,6 +54,8 @@ export class Replay {
   divergence: Divergence | null = null;
   /** Entries that the last command must still be followed by. */
   private expected: Entry[] = [];
+  /** Commitments of all bids for open blocks: one that was replaced may not come back. */
+  private readonly committed = new Map<Hex, Set<Hex>>();
   private readonly received = new Map<Hex, EntryOf<'proofReceived'>>();
   private readonly options: ReplayOptions;
 
@@ -67,6 +70,7 @@ export class Replay {
       const flaw = this.flawOf(entry);
       if (flaw) return this.diverge(entry, flaw);
       this.noteProof(entry);
+      if (entry.type === 'bidPlaced') this.commitmentsOf(entry.roundId).add(entry.commitment);
       evolve(this.state, entry);
       if (entry.type === 'blockCompleted') {
         this.options.onBlockCompleted?.(this.state, entry.blockId);
@@ -91,10 +95,17 @@ export class Replay {
     return false;
   }
 
+  private commitmentsOf(roundId: string): Set<Hex> {
+    const known = this.committed.get(blockIdOf(roundId)) ?? new Set();
+    this.committed.set(blockIdOf(roundId), known);
+    return known;
+  }
+
   private forget(blockId: Hex): void {
     for (const jobId of this.state.blocks.get(blockId)?.jobIds ?? []) {
       for (const { submissionId } of this.state.jobs.get(jobId)?.submissions ?? []) this.received.delete(submissionId);
     }
+    this.committed.delete(blockId);
     forgetCompleted(this.state, blockId);
   }
 
@@ -120,6 +131,8 @@ export class Replay {
     if (entry.type === 'bidPlaced') {
       const round = this.state.rounds.get(entry.roundId);
       if (!round) throw new Error(`a bid for the unknown round ${entry.roundId}`);
+      if (this.commitmentsOf(entry.roundId).has(entry.commitment))
+        throw new Error('this bid was placed before: one digest, one answer');
       return commitBid(this.state, round, entry.prover, entry.commitment, entry.atMs);
     }
     return decide(this.state, this.commandOf(entry), entry.atMs);
@@ -210,7 +223,7 @@ export class Replay {
       if (round.bids.get(message.prover) !== digest) {
         throw new Error(`the published bid of ${message.prover} is not the one that was committed to`);
       }
-      const flaw = bidFlaw(message, round);
+      const flaw = priceFlaw(message, round);
       if (flaw) throw new Error(`the bid of ${message.prover} should have been refused: ${flaw.code}`);
       return { message, signature, digest };
     });
@@ -244,8 +257,14 @@ export class Replay {
         return this.signerFlaw(digest, signature, message.prover) ?? owned;
       }
       case 'circuitRegistered': {
-        if (!entry.registration) return null;
-        const { message, signature } = entry.registration;
+        const { circuitId, verificationKey, registration } = entry;
+        const id = circuitIdOf(verificationKey as never);
+        if (id !== circuitId) return `the circuit id is not the hash ${id} of its verification key`;
+        if (!registration) return null;
+        const { message, signature } = registration;
+        const claimed = [message.circuitId, message.name, message.wasmSha256, message.zkeySha256];
+        const found = [circuitId, entry.name, entry.wasm.sha256, entry.zkey.sha256];
+        if (claimed.some((value, at) => value !== found[at])) return 'the circuit is not the one that was signed';
         return this.signerFlaw(this.digest('CircuitRegistration', message), signature, message.registrant);
       }
       case 'blockSubmitted': {

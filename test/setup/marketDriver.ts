@@ -9,15 +9,16 @@ import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, type Job, type MarketState } from '#market/state.js';
 import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
-import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import { contentHashOf } from '#protocol/contentHash.js';
+import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { digestOf, typedDataOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
 
 export const START_MS = 1_800_000_000_000;
-export const CIRCUIT_ID: Hex = `0x${'c1'.repeat(32)}`;
+/** The id of the test's circuit, whose verification key is an empty object. */
+export const CIRCUIT_ID: Hex = contentHashOf({});
 export const DOMAIN = { chainId: 31_337, coordinatorId: `0x${'aa'.repeat(32)}` as Hex };
 export const ETH = 10n ** 18n;
 

@@ -48,7 +48,10 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
   return accept(cleared, ...afterwards(state, round, unawarded, nowMs));
 }
 
-/** What clearing reads of the state. Also used to explain and to recompute a round. */
+/**
+ * What clearing reads of the state. Also used to explain and to recompute a round. A bid that expired before the window
+ * closed binds nobody: the coordinator's downtime may have put the closing off.
+ */
 export function clearingInput(
   state: MarketState,
   round: Round,
@@ -63,7 +66,9 @@ export function clearingInput(
     maxPriceWei: round.maxPriceWei,
     missCostWei: BigInt(request.missCostWei),
     policy: request,
-    candidates: bids.map(({ message }) => candidateOf(state, round, message)),
+    candidates: bids
+      .filter(({ message }) => message.expiresAtMs >= round.closesAtMs)
+      .map(({ message }) => candidateOf(state, round, message)),
     nowMs,
     tieSeed: tieSeedOf(round),
     parameters,

@@ -15,15 +15,20 @@ export function placeBid(state: MarketState, command: CommandOf<'placeBid'>, now
   return commitBid(state, round, command.message.prover, command.digest, nowMs);
 }
 
-/** What is wrong with a bid by itself; null when it may count. Checked at arrival, and again when it is opened. */
+/** What is wrong with a bid by itself; null when it may count. Checked at arrival. */
 export function bidFlaw(bid: Bid, round: Round): Rejection | null {
-  if (BigInt(bid.priceWei) > round.maxPriceWei || BigInt(bid.standbyWei) > round.maxPriceWei) {
-    return reject('aboveMaxPrice', `the max price is ${round.maxPriceWei} wei`).rejection;
-  }
+  const dear = priceFlaw(bid, round);
+  if (dear) return dear;
   if (bid.expiresAtMs < round.closesAtMs) {
     return reject('bidExpired', `the round closes at ${round.closesAtMs}`).rejection;
   }
   return null;
+}
+
+/** The part of {@link bidFlaw} that does not change while the round is open: checked again when a bid is opened. */
+export function priceFlaw(bid: Bid, round: Round): Rejection | null {
+  const isDear = BigInt(bid.priceWei) > round.maxPriceWei || BigInt(bid.standbyWei) > round.maxPriceWei;
+  return isDear ? reject('aboveMaxPrice', `the max price is ${round.maxPriceWei} wei`).rejection : null;
 }
 
 /** The part of taking a bid that needs only its commitment, which is all that a replay sees before the clearing. */
