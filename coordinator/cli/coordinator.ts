@@ -1,7 +1,7 @@
 /** `understudy coordinator`: runs a coordinator until it is told to stop. */
 import { Command } from 'commander';
 import { AlreadyRunningError } from '#journal/dataDirOwner.js';
-import { checkConfig, type CoordinatorSettings } from '../config.js';
+import { type CoordinatorSettings, checkConfig } from '../config.js';
 import { runProgram, wholeNumber } from './commandLine.js';
 
 const EXAMPLES = `

@@ -26,7 +26,9 @@ async function check(dataDir: string, checkSignatures: boolean): Promise<number>
   const { Pool } = await import('pg');
   const { fsck } = await import('#journal/fsck.js');
   const { startEmbeddedPostgres } = await import('#journal/embeddedPostgres.js');
-  const embedded = process.env.DATABASE_URL ? null : await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres') });
+  const embedded = process.env.DATABASE_URL
+    ? null
+    : await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres') });
   const pool = new Pool({ connectionString: process.env.DATABASE_URL ?? embedded!.databaseUrl, max: 2 });
   try {
     const problems = await fsck(pool, { checkSignatures });

@@ -43,6 +43,7 @@ export async function main(args: string[]): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  if (process.env.UNDERSTUDY_STOP_WITH_STDIN) stopWithStdin();
   try {
     process.exit(await (await subcommand.load()).run(rest));
   } catch (error) {
@@ -50,4 +51,11 @@ export async function main(args: string[]): Promise<void> {
     if (process.env.UNDERSTUDY_TRACE) console.error(error);
     process.exit(1);
   }
+}
+
+/** A process that the demo started ends cleanly when the demo is gone, however that ended. */
+function stopWithStdin(): void {
+  process.stdin.on('error', () => {});
+  process.stdin.once('close', () => process.kill(process.pid, 'SIGTERM'));
+  process.stdin.resume();
 }

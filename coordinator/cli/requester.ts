@@ -47,7 +47,11 @@ export async function submitBlockFile(
 }
 
 /** Waits until every job of a block has ended. `onLook` is told the block at every look. */
-export async function waitForBlock(client: Client, blockId: Hex, onLook?: (block: BlockView) => void): Promise<BlockView> {
+export async function waitForBlock(
+  client: Client,
+  blockId: Hex,
+  onLook?: (block: BlockView) => void,
+): Promise<BlockView> {
   for (;;) {
     const block = await client.call('getBlock', { params: { blockId } });
     onLook?.(block);

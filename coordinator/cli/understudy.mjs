@@ -56,7 +56,10 @@ function listSources(folder, found = []) {
 /** Compiles all sources when any is newer than the last build or the set of files has changed. */
 async function buildIfStale() {
   const sources = SOURCE_FOLDERS.flatMap((folder) => listSources(join(root, folder)));
-  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs), statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  const newest = Math.max(
+    ...sources.map((file) => statSync(file).mtimeMs),
+    statSync(fileURLToPath(import.meta.url)).mtimeMs,
+  );
   const stampFile = join(root, 'dist', '.stamp');
   const stamp = `${newest} ${sources.length}`;
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;

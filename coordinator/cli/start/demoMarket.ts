@@ -1,0 +1,129 @@
+/** The demo market's processes and accounts: one coordinator, some agents, one requester with money. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Account } from '#agent/client/account.js';
+import { openKeyFile } from '#agent/client/keyFile.js';
+import type { Client } from '#protocol/client.js';
+import type { Address } from '#protocol/units.js';
+import { readBuiltInCircuit } from '../../artifacts.js';
+import { fund } from '../account.js';
+import { connect } from '../commandLine.js';
+import { type Child, startChild } from './childProcess.js';
+import { type DemoAgent, demoAgents } from './demoAgents.js';
+
+/** What each account of the demo is topped up to, in wei. */
+const FUNDS_WEI = 10n ** 18n;
+
+export interface RunningAgent extends DemoAgent {
+  address: Address;
+  child: Child;
+  /** Promised p95 of proving time in milliseconds, once it is ready. */
+  promisedMs: number;
+}
+
+export interface DemoMarket {
+  url: string;
+  client: Client;
+  requester: Account;
+  agents: RunningAgent[];
+  coordinator: Child;
+  /** Starts an agent again whose process has ended. */
+  restart(agent: RunningAgent): Promise<void>;
+  /** Ends all processes. Agents keep their assignments: after the next start they carry on. */
+  stop(): Promise<void>;
+}
+
+export interface DemoOptions {
+  home: string;
+  port: number;
+  agentCount: number;
+  say(text: string): void;
+}
+
+/** Starts everything; when something fails, all that was started is stopped again. */
+export async function startDemoMarket(options: DemoOptions): Promise<DemoMarket> {
+  const children: Child[] = [];
+  const stop = async () => {
+    const [coordinator, ...agents] = children.splice(0);
+    await coordinator?.stop('cleanly');
+    await Promise.all(agents.map((agent) => agent.stop('atOnce')));
+  };
+  try {
+    return { ...(await startAll(options, children)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startAll(options: DemoOptions, children: Child[]): Promise<Omit<DemoMarket, 'stop'>> {
+  const { home, port, say } = options;
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  say('starting the coordinator with its embedded PostgreSQL');
+  const coordinator = startChild(
+    ['coordinator', '--data-dir', home, '--port', String(port), '--faucet', '--origin', 'localhost/understudy-demo'],
+    join(home, 'coordinator.log'),
+  );
+  children.push(coordinator);
+  const url = await coordinator.waitFor(({ url }) => (typeof url === 'string' ? url : undefined));
+  const client = connect(url);
+  const requester = openKeyFile(join(home, 'requester.json'));
+  await topUp(client, requester.address);
+  say(`the coordinator is up at ${url}; starting ${options.agentCount} agents`);
+  const agents = await Promise.all(
+    demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, children)),
+  );
+  for (const { name, promisedMs } of agents) say(`${name} promises a zkProof in ${seconds(promisedMs)}`);
+  const restart = async (agent: RunningAgent) => {
+    const { child } = runAgent(agent, url, home, children);
+    agent.child = child;
+    await child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
+  };
+  return { url, client, requester, agents, coordinator, restart };
+}
+
+async function topUp(client: Client, address: Address): Promise<void> {
+  const { freeWei } = await client.call('getAccount', { params: { address } });
+  if (BigInt(freeWei) < FUNDS_WEI / 2n) await fund(client, address, FUNDS_WEI - BigInt(freeWei));
+}
+
+function runAgent(agent: DemoAgent, url: string, home: string, children: Child[]): { child: Child; address: Address } {
+  const folder = join(home, 'agents', agent.name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const keyFile = join(folder, 'key.json');
+  const { address } = openKeyFile(keyFile);
+  const child = startChild(
+    [
+      'agent',
+      ...['--coordinator', url, '--key-file', keyFile, '--name', agent.name, '--data-dir', folder],
+      ...['--artifact-dir', readBuiltInCircuit().folder, '--threads', String(agent.threads)],
+      ...['--price-per-second-wei', String(agent.pricePerSecondWei), '--handicap', String(agent.handicap)],
+    ],
+    join(folder, 'agent.log'),
+  );
+  children.push(child);
+  return { child, address };
+}
+
+async function startAgent(
+  agent: DemoAgent,
+  url: string,
+  home: string,
+  client: Client,
+  children: Child[],
+): Promise<RunningAgent> {
+  const { child, address } = runAgent(agent, url, home, children);
+  const ready = child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
+  const promised = child.waitFor(({ event, promisedMs }) =>
+    event === 'circuitReady' ? Number(promisedMs) : undefined,
+  );
+  const [promisedMs] = await Promise.all([promised, ready, topUp(client, address)]);
+  return { ...agent, address, child, promisedMs };
+}
+
+/** Milliseconds for people. */
+export function seconds(ms: number): string {
+  return ms < 60_000
+    ? `${(ms / 1_000).toFixed(1)} s`
+    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
+}
