@@ -41,6 +41,8 @@ export interface FeedOptions {
   journal: Pick<Journal, 'onCommitted' | 'readEntries' | 'size'>;
   streamsMax: number;
   log: ApiLog;
+  /** {@link POLL_MS} unless told. */
+  pollMs?: number;
 }
 
 /** All streams of one process. */
@@ -74,7 +76,7 @@ export class Feed {
     const cursor = from ?? this.#options.journal.size();
     const follower = new Follower(response, cursor, types, (at) => this.#pageFrom(at));
     this.#followers.add(follower);
-    this.#poll ??= setInterval(() => this.#look(), POLL_MS).unref();
+    this.#poll ??= setInterval(() => this.#look(), this.#options.pollMs ?? POLL_MS).unref();
     follower
       .run()
       .catch((error: unknown) => this.#options.log.error('a feed broke off', { err: error }))
@@ -132,6 +134,7 @@ export class Feed {
   /** One look for all followers: another replica may have written, and whatever tells us of it may have failed. */
   #look(): void {
     const size = this.#size();
+    for (const follower of this.#followers) if (follower.cursor < size) follower.wake();
     this.#options.journal
       .readEntries(size, 1)
       .then((rows) => {
@@ -183,6 +186,10 @@ class Follower {
     this.#readPage = readPage;
     response.on('close', () => this.end());
     response.on('error', () => this.end());
+  }
+
+  get cursor(): number {
+    return this.#cursor;
   }
 
   wake(): void {

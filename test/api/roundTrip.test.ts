@@ -1,0 +1,234 @@
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contentHashOf } from '#protocol/contentHash.js';
+import { canonicalBytes } from '#protocol/log/canonicalJson.js';
+import { parseCheckpoint } from '#protocol/log/checkpoint.js';
+import { verifyConsistency } from '#protocol/log/consistencyProof.js';
+import { verifyInclusion } from '#protocol/log/inclusionProof.js';
+import { parseSignedNote } from '#protocol/log/signedNote.js';
+import { ROUTES, type RouteName } from '#protocol/routes.js';
+import type { Hex } from '#protocol/units.js';
+import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
+import { tinyKey } from '../fixtures/tinyCircuit.js';
+import {
+  type ApiMarket,
+  bidOn,
+  blockOrder,
+  logIn,
+  openApiMarket,
+  primaryOf,
+  signed,
+  submissionOf,
+} from '../setup/apiMarket.js';
+import { invariantFlaws } from '../setup/invariants.js';
+import { ETH, type Party, party } from '../setup/marketDriver.js';
+
+let market: ApiMarket;
+let firstNote: string;
+const called = new Set<RouteName>();
+
+beforeAll(async () => {
+  market = await openApiMarket();
+});
+
+afterAll(async () => {
+  expect(market.failures).toEqual([]);
+  expect(await invariantFlaws(market.database.pool, market.executor.acknowledged)).toEqual([]);
+  await market.close();
+});
+
+/** The client's call, noted. */
+const call: ApiMarket['client']['call'] = (name, parts, token) => {
+  called.add(name);
+  return market.client.call(name, parts, token);
+};
+
+const checkpointOf = (note: string) => parseCheckpoint(parseSignedNote(note)!.text)!;
+const bytes = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
+
+describe('the way of a block over HTTP', () => {
+  const requester = party(1);
+  const seeds = [10, 11, 12];
+  const provers = new Map<string, { party: Party; seed: number }>();
+  let blockId: Hex;
+  let roundId: string;
+  let jobIds: string[];
+
+  it('answers who it is', async () => {
+    expect(await call('getHealth', {})).toEqual({ status: 'ok' });
+    expect(await call('getReadiness', {})).toEqual({ status: 'ok' });
+    firstNote = await call('getCheckpoint', {});
+    expect(await call('getMarket', {})).toMatchObject({ chainId: 31_337, faucet: true, treeSize: 2 });
+  });
+
+  it('takes deposits once for a reference, and registrations', async () => {
+    const reference: Hex = `0x${'01'.repeat(32)}`;
+    const body = { address: requester.address, amountWei: ETH.toString(), reference };
+    const first = await call('requestDeposit', { body });
+    expect(await call('requestDeposit', { body })).toEqual(first);
+    for (const seed of seeds) {
+      const prover = party(seed);
+      provers.set(prover.address, { party: prover, seed });
+      await call('requestDeposit', { body: { ...body, address: prover.address } });
+      const owner = seed === 12 ? party(99) : prover;
+      const message = {
+        prover: prover.address,
+        owner: owner.address,
+        name: `p ${seed}`,
+        issuedAtMs: market.driver.nowMs,
+      };
+      const ownerSignature = seed === 12 ? (await owner.sign('ProverRegistration', message)).signature : null;
+      await call('registerProver', {
+        body: { ...(await signed(prover, 'ProverRegistration', message)), ownerSignature },
+      });
+    }
+    const account = await call('getAccount', { params: { address: party(12).address } });
+    expect(account).toMatchObject({ freeWei: ETH.toString(), bondedWei: '0', prover: { owner: party(99).address } });
+    expect((await call('listPostings', { params: { address: requester.address }, query: {} })).postings).toHaveLength(
+      1,
+    );
+  });
+
+  it('registers circuits and serves artifacts', async () => {
+    const key = parseVerificationKey(tinyKey('groth16'));
+    if (!key.ok) throw new Error(key.detail);
+    const circuitId = circuitIdOf(key.verificationKey);
+    const file = join(tmpdir(), `understudy-artifact-${process.pid}`);
+    await writeFile(file, 'the witness generator');
+    const sha256: Hex = `0x${'ab'.repeat(32)}`;
+    market.artifacts.set(sha256, file);
+    const artifact = { sha256, bytes: 21 };
+    const message = {
+      registrant: requester.address,
+      circuitId,
+      name: 'tiny',
+      wasmSha256: sha256,
+      zkeySha256: sha256,
+      issuedAtMs: market.driver.nowMs,
+    };
+    const body = {
+      ...(await signed(requester, 'CircuitRegistration', message)),
+      protocol: 'groth16' as const,
+      verificationKey: tinyKey('groth16'),
+      wasm: artifact,
+      zkey: artifact,
+    };
+    await call('registerCircuit', { body });
+    expect((await call('getCircuit', { params: { circuitId } })).kind).toBe('generic');
+    expect((await call('listCircuits', {})).circuits).toHaveLength(2);
+    expect(await call('getArtifact', { params: { sha256 } })).toBe('the witness generator');
+    const rest = await fetch(`${market.url}/v1/artifacts/${sha256}`, { headers: { range: 'bytes=4-10' } });
+    expect([rest.status, await rest.text(), rest.headers.get('content-range')]).toEqual([
+      206,
+      'witness',
+      'bytes 4-10/21',
+    ]);
+  });
+
+  it('takes a block, and the same answer again for the same message', async () => {
+    const body = await blockOrder(market, requester, { maxPriceWei: '100000', missCostWei: '100000' }, 5);
+    const first = await call('submitBlock', { body });
+    expect(await call('submitBlock', { body })).toEqual(first);
+    ({ blockId, roundId } = first);
+    expect((await call('listBlocks', { query: { requester: requester.address } })).blocks).toHaveLength(1);
+    jobIds = (await call('getBlock', { params: { blockId } })).jobIds;
+    expect(jobIds.length).toBeGreaterThan(1);
+    expect((await call('listOpenRounds', {})).rounds).toMatchObject([{ roundId, bidCount: 0 }]);
+  });
+
+  it('takes bids with a signed receipt, and publishes them when the round is cleared', async () => {
+    for (const { party: prover } of provers.values()) {
+      const message = bidOn(market, prover, roundId, { priceWei: '2000' });
+      await call('placeBid', { body: await signed(prover, 'Bid', message) });
+      const body = await signed(prover, 'Bid', { ...message, priceWei: '1000' });
+      const receipt = await call('placeBid', { body });
+      expect(await call('placeBid', { body })).toEqual(receipt);
+      const { atMs, digest: commitment, firstIndex: entryIndex } = receipt;
+      const text = canonicalBytes({
+        atMs,
+        commitment,
+        entryIndex,
+        origin: 'test.example/market',
+        prover: prover.address,
+        roundId,
+      });
+      expect(receipt.receiptSignature).toBe(`0x${Buffer.from(market.executor.journal.sign(text)).toString('hex')}`);
+    }
+    const open = await call('getRound', { params: { roundId } });
+    expect(open).toMatchObject({ bidCount: 3, cleared: null });
+    await market.driver.advance(2_000);
+    const cleared = await call('getRound', { params: { roundId } });
+    expect(cleared.commitments).toEqual(open.commitments);
+    expect(cleared.cleared?.bids).toHaveLength(3);
+    expect(cleared.cleared?.awards).toHaveLength(jobIds.length);
+  });
+
+  it('hands private inputs to the assigned only, and keeps their leases', async () => {
+    const jobId = jobIds[0]!;
+    const primary = primaryOf(market, jobId);
+    const token = await logIn(market, provers.get(primary)!.seed);
+    const { inputHash, input } = await call('getJobInput', { params: { jobId } }, token);
+    expect(contentHashOf(input)).toBe(inputHash);
+    const held = (await call('listDues', { params: { address: primary } })).jobs.map((job) => job.jobId);
+    expect(held).toContain(jobId);
+    const job = { jobId, stage: 'proving' as const, progressPpm: 500_000, expectedEndMs: null };
+    const foreign = { ...job, jobId: `0x${'9'.repeat(64)}.0` };
+    const beat = await call('beat', { body: { jobs: [job, foreign] } }, token);
+    expect(beat).toEqual({ leaseMs: 10_000, nowMs: market.driver.nowMs, dropJobIds: [foreign.jobId] });
+    await market.heartbeats.flush();
+    const { progress } = await call('listJobs', { params: { blockId } });
+    expect(progress).toEqual([{ ...job, prover: primary, lastSeenMs: market.driver.nowMs }]);
+    expect(market.heartbeats.lastSeenMs(jobId, primary)).toBe(market.driver.nowMs);
+  });
+
+  it('takes zkProofs and give-ups, and completes the bundle', async () => {
+    const [last, ...others] = [...jobIds].reverse() as [string, ...string[]];
+    for (const jobId of others) {
+      const prover = provers.get(primaryOf(market, jobId))!.party;
+      const { publicSignals } = await call('getJob', { params: { jobId } });
+      const body = await submissionOf(prover, jobId, publicSignals);
+      const { digest } = await call('submitProof', { body });
+      await market.driver.judge(jobId, digest as Hex, true);
+    }
+    const quitter = provers.get(primaryOf(market, last))!.party;
+    const message = { jobId: last, prover: quitter.address, reason: 'overloaded' as const };
+    await call('giveUp', { body: await signed(quitter, 'GiveUp', message) });
+    const backup = provers.get(market.driver.job(last).backup!.prover)!.party;
+    const { publicSignals } = await call('getJob', { params: { jobId: last } });
+    const body = await submissionOf(backup, last, publicSignals);
+    const { digest } = await call('submitProof', { body });
+    await market.driver.judge(last, digest as Hex, true);
+    // The block is completed and forgotten by the live state; the tables still know it.
+    expect(await call('submitProof', { body })).toMatchObject({ digest });
+    const bundle = await call('getBundle', { params: { blockId } });
+    expect(bundle.complete).toBe(true);
+    expect(bundle.zkProofs.map((one) => one.jobId)).toEqual(jobIds);
+    for (const [at, { zkProof, publicSignals: signals }] of bundle.zkProofs.entries()) {
+      expect(zkProof).toMatchObject({ protocol: 'groth16' });
+      if (at > 0) expect(signals[0]).toBe(bundle.zkProofs[at - 1]!.publicSignals[1]);
+    }
+  });
+
+  it('proves its log', async () => {
+    const note = await call('getCheckpoint', {});
+    const { size, rootHash: root } = checkpointOf(note);
+    const { entries, treeSize } = await call('listEntries', { query: { from: 0 } });
+    expect([entries.length, treeSize]).toEqual([size, size]);
+    const inclusion = await call('getInclusion', { params: { index: '3' } });
+    const path = inclusion.inclusionProof.map(bytes);
+    expect(verifyInclusion({ index: 3, size, leafHash: bytes(inclusion.leafHash), path, root })).toBe(true);
+    const { size: fromSize, rootHash: fromRoot } = checkpointOf(firstNote);
+    const { consistencyProof } = await call('getConsistency', { query: { from: fromSize, to: size } });
+    const claim = { fromSize, fromRoot, toSize: size, toRoot: root, path: consistencyProof.map(bytes) };
+    expect(verifyConsistency(claim)).toBe(true);
+  });
+
+  it('has been asked everything', () => {
+    called.add('followFeed');
+    called.add('getLoginNonce');
+    called.add('logIn');
+    expect([...called].sort()).toEqual(Object.keys(ROUTES).sort());
+  });
+});
