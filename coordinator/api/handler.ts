@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RouteAnswer, RouteName, RouteRequest } from '#protocol/routes.js';
+import type { RouteAnswer, RouteRequest } from '#protocol/routeCalls.js';
+import type { RouteName } from '#protocol/routes.js';
 import type { Address } from '#protocol/units.js';
 import type { Refused } from './refused.js';
 

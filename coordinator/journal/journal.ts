@@ -17,13 +17,14 @@ import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { signCheckpoint } from '#protocol/log/checkpoint.js';
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
 import type { Bid } from '#protocol/messages.js';
-import type { RejectionCode } from '#protocol/rejections.js';
 import type { Hex } from '#protocol/units.js';
+import { isFinal, knownAnswers } from './answers.js';
 import type { CommittedEntry, Journal, Outcome, PrivateRows } from './journalPort.js';
 import { type LogHead, loadState, readHead } from './loadState.js';
 import { readConsistencyProof, readInclusionProof } from './logProofs.js';
 import type { OperatorKey } from './operatorKey.js';
 import { nothingTouched, touch } from './projection.js';
+import { inTransaction } from './transaction.js';
 import { type BatchWrites, completedBlocks, noWrites, writeBatch } from './writeBatch.js';
 
 /** Most commands that may wait for the writer. */
@@ -34,19 +35,6 @@ export const JOURNAL_BATCH_MAX = 512;
 
 const CATCH_UP_PAGE = 1_000;
 const ZERO_DIGEST: Hex = `0x${'0'.repeat(64)}`;
-
-/** Rejections that time may cure: they are not kept, so that the same message may succeed later. */
-const PASSING: ReadonlySet<RejectionCode> = new Set([
-  'notActivated',
-  'submissionPending',
-  'roundFull',
-  'unknownProver',
-  'unknownRound',
-  'unknownJob',
-  'unknownCircuit',
-  'messageFromFuture',
-  'ownerSignatureMissing',
-]);
 
 /** The writer has more waiting than it takes, or the database failed: the same message may be sent again. */
 export class JournalError extends Error {
@@ -129,13 +117,13 @@ class Writer implements Journal {
 
   /** Loads the live state from the tables, or the empty one before the first entry. */
   async load(): Promise<void> {
-    await this.transaction('REPEATABLE READ', async (client) => {
+    await inTransaction(this.options.pool, 'REPEATABLE READ', async (client) => {
       await client.query(
         `INSERT INTO log_head (id, size, last_at_ms, frontier, checkpoint) VALUES (1, 0, 0, '', '')
          ON CONFLICT DO NOTHING`,
       );
     });
-    await this.transaction('REPEATABLE READ', (client) => this.reload(client));
+    await inTransaction(this.options.pool, 'REPEATABLE READ', (client) => this.reload(client));
   }
 
   /** Folds what other replicas have committed since the last batch. Cheap when there is nothing. */
@@ -143,7 +131,7 @@ class Writer implements Journal {
     await this.exclusively(async () => {
       const head = await readHead(this.options.pool, false);
       if (!head || (!this.stale && head.size === this.live.size)) return;
-      await this.transaction('REPEATABLE READ', async (client) => {
+      await inTransaction(this.options.pool, 'REPEATABLE READ', async (client) => {
         const now = (await readHead(client, false)) as LogHead;
         await this.follow(client, now);
       });
@@ -207,7 +195,7 @@ class Writer implements Journal {
     let committed: CommittedEntry[] = [];
     let fresh: WakeUp[] = [];
     const outcomes: Outcome[] = [];
-    await this.transaction('READ COMMITTED', async (client) => {
+    await inTransaction(this.options.pool, 'READ COMMITTED', async (client) => {
       const head = (await readHead(client, true)) as LogHead;
       await this.follow(client, head);
       const writes = await this.decideAll(client, batch, outcomes);
@@ -225,7 +213,10 @@ class Writer implements Journal {
 
   private async decideAll(client: PoolClient, batch: Waiting[], outcomes: Outcome[]): Promise<BatchWrites> {
     const writes = noWrites(nothingTouched());
-    const answers = await knownAnswers(client, batch);
+    const answers = await knownAnswers(
+      client,
+      batch.flatMap(({ digest }) => digest ?? []),
+    );
     const sealed = new Map<Hex, CommandOf<'closeRound'>['bids'][number]>();
     for (const waiting of batch) {
       const known = waiting.digest && answers.get(waiting.digest);
@@ -377,45 +368,6 @@ class Writer implements Journal {
       }
     }
   }
-
-  private async transaction(
-    isolation: 'READ COMMITTED' | 'REPEATABLE READ',
-    work: (client: PoolClient) => Promise<void>,
-  ): Promise<void> {
-    const client = await this.options.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
-      await work(client);
-      await client.query('COMMIT');
-    } catch (error) {
-      broken = error instanceof Error ? error : new Error(String(error));
-      await client.query('ROLLBACK').then(
-        () => {
-          broken = undefined;
-        },
-        () => {},
-      );
-      throw error;
-    } finally {
-      client.release(broken);
-    }
-  }
-}
-
-/** First answers to those of the batch's digests that were executed before. */
-async function knownAnswers(client: PoolClient, batch: Waiting[]): Promise<Map<Hex, Outcome>> {
-  const digests = batch.flatMap(({ digest }) => digest ?? []);
-  if (digests.length === 0) return new Map();
-  const { rows } = await client.query<{ digest: Hex; answer: Outcome }>(
-    'SELECT digest, answer FROM commands WHERE digest = ANY($1)',
-    [digests],
-  );
-  return new Map(rows.map(({ digest, answer }) => [digest, answer]));
-}
-
-function isFinal(outcome: Outcome): boolean {
-  return outcome.ok || !PASSING.has(outcome.rejection.code);
 }
 
 /** Keeps what a command carries beside the log: sealed bids and private inputs. */

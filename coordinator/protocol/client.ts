@@ -3,7 +3,8 @@
  * in; nothing here touches the network by itself.
  */
 import { REJECTIONS, type RejectionCode } from './rejections.js';
-import { ROUTES, type Route, type RouteAnswer, type RouteCall, type RouteName } from './routes.js';
+import type { RouteAnswer, RouteCall } from './routeCalls.js';
+import { ROUTES, type Route, type RouteName } from './routes.js';
 import { type Problem, problemSchema } from './views.js';
 
 /** The coordinator said no: `code` is of the table of rejections. Sending the same again gets the same answer. */

@@ -1,4 +1,4 @@
-import type { RouteCall } from '#protocol/routes.js';
+import type { RouteCall } from '#protocol/routeCalls.js';
 import { pause } from '../backoff.js';
 import { type AgentLog, messageOf } from '../log.js';
 import type { Session } from './session.js';

@@ -1,7 +1,8 @@
 import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Bid, GiveUp, Messages, MessageType } from '#protocol/messages.js';
-import type { RouteAnswer, RouteCall, RouteName } from '#protocol/routes.js';
+import type { RouteAnswer, RouteCall } from '#protocol/routeCalls.js';
+import type { RouteName } from '#protocol/routes.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { MarketView } from '#protocol/views.js';
