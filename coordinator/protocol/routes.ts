@@ -19,6 +19,7 @@ import {
   addressSchema,
   blockIdSchema,
   bytes32Schema,
+  integerText,
   jobIdSchema,
   roundIdSchema,
   signatureSchema,
@@ -63,13 +64,6 @@ export interface Route {
 
 const route = <const One extends Route>(one: One): One => one;
 
-const integerText = (max: number) =>
-  z
-    .string()
-    .max(16)
-    .regex(/^(0|[1-9][0-9]*)$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value <= max, `must be at most ${max}`);
 const page = {
   /** Newest first; pass the last item's place to go on. */
   before: z.optional(integerText(Number.MAX_SAFE_INTEGER)),

@@ -81,3 +81,12 @@ export const labelSchema = z
   .min(1)
   .max(64)
   .regex(/^[\p{L}\p{N}\p{P}\p{S} ]+$/u, 'must be printable text');
+
+/** A whole number as a query writes it, from 0 to `max`; parsed to a number. */
+export const integerText = (max: number) =>
+  z
+    .string()
+    .max(16)
+    .regex(/^(0|[1-9][0-9]*)$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value <= max, `must be at most ${max}`);
