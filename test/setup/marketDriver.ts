@@ -42,6 +42,11 @@ export class MemoryExecutor implements Executor {
     return this.live;
   }
 
+  /** All bids taken so far, which a journal would keep sealed until their round is cleared. */
+  sealedBids(): Extract<Command, { kind: 'placeBid' }>[] {
+    return [...this.bids.values()];
+  }
+
   async execute(command: Command, digest: Hex | null, nowMs: number): Promise<Executed> {
     const known = digest && this.answers.get(digest);
     if (known) return known;
@@ -204,14 +209,21 @@ export class MarketDriver {
     return this.run({ kind: 'placeBid', message, signature, digest }, digest);
   }
 
-  /** Goes on to a moment, handling every wake-up on the way in the order of their due times. */
+  /**
+   * Goes on to a moment, handling every wake-up on the way in the order of their due times. One that finds nothing to
+   * do is not handled again on this way.
+   */
   async advanceTo(untilMs: number): Promise<void> {
+    const idle = new Set<string>();
     for (;;) {
-      const next = this.dueWakeUps(untilMs)[0];
+      const next = this.dueWakeUps(untilMs).find((one) => !idle.has(`${one.kind} ${one.key} ${one.dueMs}`));
       if (!next) break;
       this.nowMs = Math.max(this.nowMs, next.dueMs);
-      if (next.kind === 'closeRound') await this.run({ kind: 'closeRound', roundId: next.key, bids: [] });
-      else await this.run({ kind: next.kind as 'expireJob', jobId: next.key });
+      const { kind, key } = next;
+      const executed = await this.run(
+        kind === 'closeRound' ? { kind, roundId: key, bids: [] } : { kind: kind as 'expireJob', jobId: key },
+      );
+      if (executed.ok && executed.entries.length === 0) idle.add(`${kind} ${key} ${next.dueMs}`);
     }
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
