@@ -34,6 +34,8 @@ export interface AgentParts {
   signal: AbortSignal;
   /** Called when a circuit was registered. */
   onCircuit(): void;
+  /** Called when jobs were taken up: the moment for a heartbeat. */
+  onNews(): void;
 }
 
 /** Turns the market's news into bids and work. Holds no state of its own beyond what it is given. */
@@ -123,6 +125,7 @@ export class Agent {
         log('duesRefused', { reason: messageOf(error) });
       }
     } while (this.#isListAgainDue);
+    this.#parts.onNews();
     runner.pump();
   }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { labelSchema } from '#protocol/units.js';
+import { type Address, addressSchema, labelSchema } from '#protocol/units.js';
 
 const wei = z
   .string()
@@ -54,6 +54,13 @@ export function parseAgentConfig(input: z.input<typeof agentConfigSchema>): Agen
   if (parsed.success) return parsed.data;
   const flaws = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'settings'}: ${message}`);
   throw new ConfigError(flaws.join('; '));
+}
+
+/** Reads the address of an owner. Throws ConfigError. */
+export function parseAddress(text: string): Address {
+  const parsed = addressSchema.safeParse(text);
+  if (!parsed.success) throw new ConfigError('owner: must be an address: 0x and 40 hexadecimal digits');
+  return parsed.data;
 }
 
 /** Where an agent keeps things inside its data folder. */

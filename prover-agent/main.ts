@@ -1,4 +1,5 @@
 /** The prover agent: follows a market, bids, proves and delivers until it is stopped. */
+import type { Address } from '#protocol/units.js';
 
 import { Agent, FOLLOWED_TYPES } from './agent.js';
 import { repeatUntilDone } from './backoff.js';
@@ -10,7 +11,7 @@ import { Heartbeat } from './client/heartbeat.js';
 import { takeLock } from './client/lockFile.js';
 import { openSession } from './client/openSession.js';
 import { isUnreachable, type Session } from './client/session.js';
-import { type AgentConfig, agentPaths } from './config.js';
+import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
 import { JobBook } from './proving/jobBook.js';
 import { JobRunner } from './proving/jobRunner.js';
@@ -24,6 +25,8 @@ export interface RunAgentOptions {
   account: Account;
   /** The owner's account when it is another one; it signs the registration. */
   owner?: Account | null;
+  /** The owner's address when its key is elsewhere: enough once the prover is registered. */
+  ownerAddress?: Address | null;
   log: AgentLog;
   /** Aborting it stops the agent cleanly. */
   signal: AbortSignal;
@@ -34,8 +37,8 @@ export interface RunAgentOptions {
 
 /**
  * Runs an agent until the signal is aborted. A coordinator that cannot be reached is waited for.
- * @throws LockedError when another agent runs on the same data folder; RejectedError when the coordinator refuses the
- *   registration or the login
+ * @throws LockedError when another agent runs on the same data folder; ConfigError when the owner's signature is
+ *   wanting; RejectedError when the coordinator refuses the registration or the login
  */
 export async function runAgent(config: AgentConfig, options: RunAgentOptions): Promise<void> {
   const paths = agentPaths(config.dataDir);
@@ -66,12 +69,21 @@ async function runLocked(
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
   log('starting', { prover: account.address, coordinator: config.coordinator });
   const session = await openSession({ ...options, baseUrl: config.coordinator });
-  await untilReached(options, () => registerOnce(session, config.name, options.owner ?? null));
+  await untilReached(options, () => registerOnce(session, config.name, options));
   await untilReached(options, () => session.logIn());
   const book = new JobBook(account.address);
   const { slots } = config;
-  const onStage = () => heartbeat.tellNews();
-  const runner = new JobRunner({ session, book, circuits, measurements, slots, log, signal: closing.signal, onStage });
+  const onNews = () => heartbeat.tellNews();
+  const runner = new JobRunner({
+    session,
+    book,
+    circuits,
+    measurements,
+    slots,
+    log,
+    signal: closing.signal,
+    onStage: onNews,
+  });
   const bidder = new Bidder({
     session,
     pricing: config,
@@ -83,7 +95,7 @@ async function runLocked(
   });
   const prepare = () => prepareCircuits(config, options, session, circuits, measurements);
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
-  const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit });
+  const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit, onNews });
   const heartbeat = new Heartbeat({
     session,
     log,
@@ -110,10 +122,17 @@ async function runLocked(
   await agent.stop(config.finishMs);
 }
 
-/** Registers the prover unless the market knows it just so: a restart need not lengthen the log. */
-async function registerOnce(session: Session, name: string, owner: Account | null): Promise<void> {
-  const { prover } = await session.client.call('getAccount', { params: { address: session.address } });
-  if (prover?.name === name && prover.owner === (owner ?? session.account).address) return;
+/**
+ * Registers the prover unless the market knows it just so: a restart need not lengthen the log, nor have the owner's
+ * key at hand.
+ */
+async function registerOnce(session: Session, name: string, options: RunAgentOptions): Promise<void> {
+  const owner = options.owner ?? null;
+  const known = (await session.client.call('getAccount', { params: { address: session.address } })).prover;
+  const ownerAddress = owner?.address ?? options.ownerAddress ?? known?.owner ?? session.address;
+  const canSign = ownerAddress === session.address || owner !== null;
+  if (known?.owner === ownerAddress && (known.name === name || !canSign)) return;
+  if (!canSign) throw new ConfigError(`owner: ${ownerAddress} must sign the registration too; give its key`);
   await session.register(name, owner);
 }
 

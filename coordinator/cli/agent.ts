@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Account } from '#agent/client/account.js';
+import type { Address } from '#protocol/units.js';
 
 const EXAMPLE = `
 Example:
@@ -30,7 +31,7 @@ async function commandOf(act: (options: Options) => Promise<void>) {
       '--owner <address>',
       'the account that owns this prover, such as 0x1f9840a85d5af5bf1d1762f925bdaddc4201f984',
     )
-    .option('--owner-key-file <file>', 'the owner’s key, such as owner.key: it signs the registration too')
+    .option('--owner-key-file <file>', 'the owner’s key, such as owner.key: needed once, it signs the registration')
     .option('--price-per-second-wei <wei>', 'price by promised second, such as 1000000000000 (the default)')
     .option('--price-wei <wei>', 'a fixed price for a job, such as 5000000000000, instead of one by time')
     .option('--standby-wei <wei>', 'price to stand by, such as 250000000000; default: a twentieth of the price')
@@ -62,29 +63,32 @@ async function settingsOf(options: Options, address: string) {
   });
 }
 
-async function accountsOf(options: Options): Promise<{ account: Account; owner: Account | null }> {
+interface Accounts {
+  account: Account;
+  owner: Account | null;
+  ownerAddress: Address | null;
+}
+
+async function accountsOf(options: Options): Promise<Accounts> {
   const { accountOf } = await import('#agent/client/account.js');
   const { openKeyFile } = await import('#agent/client/keyFile.js');
-  const { ConfigError } = await import('#agent/config.js');
+  const { ConfigError, parseAddress } = await import('#agent/config.js');
   const fromEnvironment = process.env.UNDERSTUDY_KEY;
   // Neither this process's children nor a dump of its environment need the key.
   delete process.env.UNDERSTUDY_KEY;
   if (!options.keyFile && !fromEnvironment) throw new ConfigError('give --key-file or set UNDERSTUDY_KEY');
   const account = options.keyFile ? openKeyFile(options.keyFile) : accountOf(fromEnvironment!);
   const owner = options.ownerKeyFile ? openKeyFile(options.ownerKeyFile) : null;
-  const named = options.owner?.toLowerCase() ?? account.address;
-  if (owner && options.owner && owner.address !== named) {
-    throw new ConfigError(`--owner-key-file holds the key of ${owner.address}, not of --owner ${named}`);
+  const ownerAddress = options.owner === undefined ? null : parseAddress(options.owner);
+  if (owner && ownerAddress && owner.address !== ownerAddress) {
+    throw new ConfigError(`--owner-key-file holds the key of ${owner.address}, not of --owner ${ownerAddress}`);
   }
-  if (!owner && named !== account.address) {
-    throw new ConfigError('--owner is another account than the prover: give its --owner-key-file too');
-  }
-  return { account, owner };
+  return { account, owner, ownerAddress };
 }
 
 async function runWith(options: Options): Promise<void> {
-  const { account, owner } = await accountsOf(options);
-  const config = await settingsOf(options, account.address);
+  const accounts = await accountsOf(options);
+  const config = await settingsOf(options, accounts.account.address);
   const [{ runAgent }, { jsonLog }] = await Promise.all([import('#agent/main.js'), import('#agent/log.js')]);
   const stop = new AbortController();
   let stoppedMs = 0;
@@ -97,7 +101,7 @@ async function runWith(options: Options): Promise<void> {
   process.on('SIGTERM', onSignal);
   const log = jsonLog((line) => process.stdout.write(`${line}\n`));
   try {
-    await runAgent(config, { account, owner, log, signal: stop.signal });
+    await runAgent(config, { ...accounts, log, signal: stop.signal });
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);

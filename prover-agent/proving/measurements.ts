@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 
-/** How many of the newest times are kept for each circuit and setting. */
-const SAMPLES_MAX = 20;
+/** How many of the newest times are kept for each circuit and setting: few, so that a busy hour is soon forgotten. */
+const SAMPLES_MAX = 10;
 
 /**
- * The promised p95 is the longest of the newest 20 times, times this: a lone sample says little of the 95th percentile,
+ * The promised p95 is the longest of the newest 10 times, times this: a lone sample says little of the 95th percentile,
  * and other work on the machine, fetching and sending take their part.
  */
 const SAFETY_PERCENT = 130;

@@ -204,6 +204,20 @@ describe('an agent', () => {
     ]);
   });
 
+  it('needs its owner’s key for the first registration only', async () => {
+    const config = parseAgentConfig({ coordinator: coordinator.baseUrl, dataDir });
+    const options = { account, ownerAddress: OTHER, log: () => {}, signal: stop.signal, createProver: slowProver(5) };
+    await expect(runAgent(config, options)).rejects.toThrow(/must sign the registration/);
+    const { getAccount } = coordinator.handlers;
+    coordinator.handlers.getAccount = (request) => ({
+      ...(getAccount!(request) as object),
+      prover: { owner: OTHER, name: 'workshop' },
+    });
+    start(slowProver(5));
+    await until(() => happened('ready'), 'the agent');
+    expect(callsOf('registerProver')).toHaveLength(0);
+  });
+
   it('refuses to run beside another agent on the same folder', async () => {
     start(slowProver(5));
     await until(() => happened('ready'), 'the first agent');
