@@ -122,6 +122,6 @@ export async function run(args: string[]): Promise<number> {
     const { code, exitCode, name, message } = error as Error & { code?: string; exitCode?: number };
     if (code?.startsWith('commander.')) return exitCode === 0 ? 0 : EXIT.usage;
     process.stderr.write(`understudy agent: ${message}\n`);
-    return name === 'ConfigError' || name === 'KeyFileError' ? EXIT.usage : EXIT.failure;
+    return ['ConfigError', 'KeyFileError', 'RangeError'].includes(name) ? EXIT.usage : EXIT.failure;
   }
 }

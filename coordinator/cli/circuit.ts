@@ -1,8 +1,10 @@
 /** `understudy circuit`: makes and checks the circuit's artifacts. Subcommands load what they need when they run. */
 import { Command, CommanderError } from 'commander';
+import { connect, DEFAULT_URL } from './commandLine.js';
 
 const EXAMPLES = `
 Examples:
+  $ understudy circuit list
   $ understudy circuit verify
   $ understudy circuit build --phase1 powersOfTau28_hez_final_15.ptau --out my-artifacts`;
 
@@ -15,7 +17,7 @@ Examples:
 export async function run(args: string[]): Promise<number> {
   let exitCode = 0;
   const program = new Command('understudy circuit')
-    .description('Makes the rollup circuit’s artifacts and checks them against the sources.')
+    .description('Lists circuits; makes the rollup circuit’s artifacts and checks them against the sources.')
     .addHelpText('after', EXAMPLES)
     .exitOverride();
   program
@@ -35,6 +37,11 @@ export async function run(args: string[]): Promise<number> {
     .action(async (options: { artifacts?: string }) => {
       exitCode = await verify(options);
     });
+  program
+    .command('list')
+    .description('list the circuits of a running market')
+    .option('--coordinator <url>', 'address of the coordinator', DEFAULT_URL)
+    .action(({ coordinator }: { coordinator: string }) => list(coordinator));
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -42,6 +49,13 @@ export async function run(args: string[]): Promise<number> {
     throw error;
   }
   return exitCode;
+}
+
+async function list(coordinator: string): Promise<void> {
+  const { circuits } = await connect(coordinator).call('listCircuits', {});
+  for (const { circuitId, name, kind, protocol, signalCount, zkey } of circuits) {
+    console.log(`${circuitId}  ${name}  ${kind}, ${protocol}, ${signalCount} public signals, zkey ${zkey.bytes} bytes`);
+  }
 }
 
 type BuildArguments = { phase1?: string; zkey?: string; ceremony?: string[]; out?: string };

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { verifyConsistency } from '#protocol/log/consistencyProof.js';
-import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import { parseCheckpoint } from '#protocol/log/checkpoint.js';
+import { verifyConsistency } from '#protocol/log/consistencyProof.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
@@ -32,7 +32,9 @@ afterEach(async () => {
 
 async function award(driver: MarketDriver, jobCount: number) {
   const block = await driver.submitBlock(requester, jobCount);
-  await Promise.all(provers.map((one, at) => driver.bid(one, block.roundId, { priceWei: BigInt(1_000 + at * 500), provingMsP95: 500 })));
+  await Promise.all(
+    provers.map((one, at) => driver.bid(one, block.roundId, { priceWei: BigInt(1_000 + at * 500), provingMsP95: 500 })),
+  );
   await driver.advance(1_000);
   return block;
 }
@@ -161,7 +163,9 @@ describe('the log', () => {
       const found = (await first.journal.inclusionProof(index, size))!;
       const leafHash = new Uint8Array(Buffer.from(found.leafHash, 'hex'));
       expect(verifyInclusion({ leafHash, index, size, path: hexes(found.path), root: rootHash })).toBe(true);
-      expect(verifyInclusion({ leafHash, index: index + 1, size, path: hexes(found.path), root: rootHash })).toBe(false);
+      expect(verifyInclusion({ leafHash, index: index + 1, size, path: hexes(found.path), root: rootHash })).toBe(
+        false,
+      );
     }
     const path = hexes((await first.journal.consistencyProof(early.size, size))!);
     const roots = { fromSize: early.size, fromRoot: early.rootHash, toSize: size, toRoot: rootHash };
@@ -174,7 +178,10 @@ describe('the log', () => {
 
 describe('fsck', () => {
   it.each([
-    ['an entry', `UPDATE entries SET leaf = replace(leaf, '"priceWei":"', '"priceWei":"1') WHERE type = 'roundCleared'`],
+    [
+      'an entry',
+      `UPDATE entries SET leaf = replace(leaf, '"priceWei":"', '"priceWei":"1') WHERE type = 'roundCleared'`,
+    ],
     ['a balance', `UPDATE balances SET balance_wei = balance_wei + 1 WHERE account LIKE 'account:%'`],
     ['a posting', `UPDATE postings SET amount_wei = amount_wei + 1`],
     ['a job', `UPDATE jobs SET state = jsonb_set(state, '{outcome}', '"expired"')`],

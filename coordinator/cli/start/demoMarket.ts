@@ -1,5 +1,5 @@
 /** The demo market's processes and accounts: one coordinator, some agents, one requester with money. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Account } from '#agent/client/account.js';
 import { openKeyFile } from '#agent/client/keyFile.js';
@@ -70,6 +70,9 @@ async function startAll(options: DemoOptions, children: Child[]): Promise<Omit<D
   const requester = openKeyFile(join(home, 'requester.json'));
   await topUp(client, requester.address);
   say(`the coordinator is up at ${url}; starting ${options.agentCount} agents`);
+  if (demoAgents(options.agentCount).some(({ name }) => !existsSync(join(home, 'agents', name, 'measurements.json')))) {
+    say('each of them measures itself on the real circuit first: half a minute or so, once');
+  }
   const agents = await Promise.all(
     demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, children)),
   );
