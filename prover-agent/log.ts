@@ -14,8 +14,13 @@ export function jsonLog(write: (line: string) => void, nowMs: () => number = Dat
   };
 }
 
-/** What may be said of an error: its message, and that of its cause. */
+/** How many causes of an error are told. */
+const CAUSES_MAX = 3;
+
+/** What may be said of an error: its message, and those of its causes. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const messages: string[] = [];
+  for (let one = error; one instanceof Error && messages.length <= CAUSES_MAX; one = one.cause)
+    messages.push(one.message);
+  return messages.length > 0 ? messages.join(': ') : String(error);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Another process holds the lock. */
@@ -30,9 +30,25 @@ export function takeLock(path: string, isAlive: (pid: number) => boolean = isPro
     }
     const pid = readPid(path);
     if (pid !== null && isAlive(pid)) throw new LockedError(path, pid);
-    rmSync(path, { force: true });
+    clearStale(path, isAlive);
   }
   throw new LockedError(path, readPid(path) ?? 0);
+}
+
+/** Moves a stale lock away in one step, and puts it back when another agent took it over a moment before. */
+function clearStale(path: string, isAlive: (pid: number) => boolean): void {
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  const pid = readPid(aside);
+  if (pid !== null && isAlive(pid)) {
+    renameSync(aside, path);
+    throw new LockedError(path, pid);
+  }
+  rmSync(aside, { force: true });
 }
 
 function release(path: string): void {
