@@ -37,6 +37,9 @@ const FRAMEWORK_CODES: Readonly<Record<string, RejectionCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupportedMediaType',
 };
 
+/** Errors of the database's connection, by PostgreSQL, Node or Prisma: the same request may succeed in a moment. */
+const CONNECTION_LOST = /^(08...|53...|57P0.|ECONN[A-Z]+|EPIPE|ETIMEDOUT|ENOTFOUND|P1001|P1002|P1008|P1017|P2024)$/;
+
 interface ThrownFields {
   code?: unknown;
   statusCode?: unknown;
@@ -51,7 +54,9 @@ interface ThrownFields {
  */
 export function problemOfError(error: unknown): { problem: Problem; isOurs: boolean } {
   const thrown: ThrownFields = typeof error === 'object' && error !== null ? (error as ThrownFields) : {};
-  if (thrown.retryable === true) return { problem: problemOf('unavailable'), isOurs: true };
+  if (thrown.retryable === true || CONNECTION_LOST.test(String(thrown.code))) {
+    return { problem: problemOf('unavailable'), isOurs: true };
+  }
   const code = Object.hasOwn(FRAMEWORK_CODES, String(thrown.code)) ? FRAMEWORK_CODES[String(thrown.code)] : undefined;
   if (code) return { problem: problemOf(code), isOurs: false };
   if (thrown.statusCode === 429) return { problem: problemOf('tooManyRequests'), isOurs: false };

@@ -1,0 +1,34 @@
+import fc from 'fast-check';
+import { hashTypedData } from 'viem';
+import { describe, expect, it } from 'vitest';
+import type { MessageType } from '#protocol/messages.js';
+import { digestOf, TYPED_DATA, typedDataOf } from '#protocol/typedData.js';
+import type { Hex } from '#protocol/units.js';
+
+const hex = (bytes: number) =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array): Hex => `0x${Buffer.from(array).toString('hex')}`);
+
+const VALUES: Record<string, fc.Arbitrary<unknown>> = {
+  string: fc.string({ unit: 'grapheme', maxLength: 80 }),
+  bytes32: hex(32),
+  address: hex(20),
+  uint64: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  uint256: fc.bigInt({ min: 0n, max: 10n ** 60n }).map(String),
+};
+
+const messageOf = (type: MessageType) =>
+  fc.record(Object.fromEntries(TYPED_DATA[type].map((field) => [field.name, VALUES[field.type]!])));
+
+describe('the digest of a message', () => {
+  it.each(Object.keys(TYPED_DATA) as MessageType[])('%s is what viem makes of it', (type) => {
+    const domain = fc.record({ chainId: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), coordinatorId: hex(32) });
+    fc.assert(
+      fc.property(domain, messageOf(type), (signingDomain, message) => {
+        const expected = hashTypedData(typedDataOf(signingDomain, type, message as never) as never);
+        expect(digestOf(signingDomain, type, message as never)).toBe(expected);
+        expect(digestOf(signingDomain, type, message as never)).toBe(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
