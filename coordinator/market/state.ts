@@ -219,10 +219,12 @@ export function assignmentOf(job: Job, prover: Address): { role: Role; assignmen
 
 /**
  * True when a primary's zkProof came only after its backup had been called. Judged by the receipt: how long the verdict
- * takes is no fault of the prover. Whatever comes at the backup's start or later is late, since it calls the backup.
+ * takes is no fault of the prover. Whatever comes at the backup's start is late, since it calls the backup; otherwise
+ * the prover has the benefit of the doubt within a millisecond.
  */
-export function isLate(job: Job, receivedAtMs: number): boolean {
-  return job.activatedAtMs !== null && receivedAtMs >= job.activatedAtMs;
+export function isLate({ activatedAtMs, activationCause }: Job, receivedAtMs: number): boolean {
+  if (activatedAtMs === null) return false;
+  return receivedAtMs > activatedAtMs || (receivedAtMs === activatedAtMs && activationCause === 'startTime');
 }
 
 /** A commitment's assignment as it begins. */

@@ -91,6 +91,8 @@ export interface BidTerms {
   maxJobs?: number;
   maxConcurrent?: number;
   provingMsP95?: number;
+  /** How long the bid is good for, from now. */
+  lifeMs?: number;
 }
 
 export class MarketDriver {
@@ -146,8 +148,7 @@ export class MarketDriver {
   }
 
   /** Registers and funds a prover; its owner is itself unless another is given. */
-  async prover(seed: number, owner?: Party, fundsWei = 100n * ETH): Promise<Party> {
-    const prover = party(seed);
+  async prover(seed: number, owner?: Party, fundsWei = 100n * ETH, prover = party(seed)): Promise<Party> {
     const message = {
       prover: prover.address,
       owner: owner?.address ?? prover.address,
@@ -202,7 +203,7 @@ export class MarketDriver {
       maxJobs: terms.maxJobs ?? 1_000,
       maxConcurrent: terms.maxConcurrent ?? 1,
       provingMsP95: terms.provingMsP95 ?? 5_000,
-      expiresAtMs: this.nowMs + 1_000_000,
+      expiresAtMs: this.nowMs + (terms.lifeMs ?? 1_000_000),
       salt: `0x${this.salt.toString(16).padStart(64, '0')}`,
     };
     const { digest, signature } = await prover.sign('Bid', message);

@@ -1,0 +1,208 @@
+/**
+ * What must hold of a market after every step, worked out from the log and not from the rules' own code: where the
+ * money is, who was paid and slashed for which job, and that nothing is left lying about.
+ */
+import type { Assignment, MarketState } from '#market/state.js';
+import { wakeUpsOfJob } from '#market/wakeUps.js';
+import type { Award, Entry, EntryOf } from '#protocol/entries.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
+import { blockIdOf } from '#protocol/units.js';
+
+type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;
+
+/** Money is where the open work is, and nowhere else. */
+export function moneyFlaws(state: MarketState): string[] {
+  const flaws: string[] = [];
+  const held = new Map<string, bigint>();
+  const hold = (account: string, wei: bigint) => held.set(account, (held.get(account) ?? 0n) + wei);
+  for (const job of state.jobs.values()) {
+    if (job.status === 'ended') continue;
+    hold(`escrow:${job.blockId}`, job.maxPriceWei);
+    const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
+    for (const side of sides) hold(`bond:${side.prover}`, side.bondWei);
+  }
+  let sum = 0n;
+  for (const [account, wei] of state.balances) {
+    sum += wei;
+    if (wei < 0n && account !== 'outside') flaws.push(`${account} is below zero`);
+    if (/^(escrow|bond):/.test(account) && wei !== (held.get(account) ?? 0n)) flaws.push(`${account} holds ${wei}`);
+  }
+  if (sum !== 0n) flaws.push(`the ledger is off by ${sum}`);
+  return flaws;
+}
+
+/** I4: a job that has not ended waits for something. */
+export function idleFlaws(state: MarketState): string[] {
+  const flaws: string[] = [];
+  for (const job of state.jobs.values()) {
+    if (job.status === 'awarded' && wakeUpsOfJob(job).length === 0) flaws.push(`${job.jobId} waits for nothing`);
+    if (job.status === 'open' && state.rounds.get(job.roundId)?.clearedAtMs !== null) {
+      flaws.push(`${job.jobId} is open without an open round`);
+    }
+  }
+  return flaws;
+}
+
+/** What the log says of one job up to its end. */
+export interface JobStory {
+  max: bigint;
+  requester: string;
+  deadlineMs: number;
+  award: Award | null;
+  activatedAt: number | null;
+  activatedAtMs: number | null;
+  cause: string | null;
+  gone: Set<string>;
+  silent: Set<string>;
+  receivedAt: Map<string, number>;
+  receivedAtMs: Map<string, number>;
+  gaps: { fromMs: number; gapMs: number }[];
+  ended: boolean;
+}
+
+/** Follows the log and judges every ending. */
+export class Bookkeeper {
+  readonly flaws: string[] = [];
+  readonly seen: Record<string, number> = {};
+  private readonly jobs = new Map<string, JobStory>();
+  private index = 0;
+
+  follow(entries: Entry[]): void {
+    for (; this.index < entries.length; this.index += 1) this.take(entries[this.index]!);
+  }
+
+  /** Jobs that have not ended. */
+  open(): string[] {
+    return [...this.jobs].filter(([, { ended }]) => !ended).map(([jobId]) => jobId);
+  }
+
+  private note(what: string): void {
+    this.seen[what] = (this.seen[what] ?? 0) + 1;
+  }
+
+  private take(entry: Entry): void {
+    if (entry.type === 'blockSubmitted') this.begin(entry);
+    else if (entry.type === 'roundCleared') for (const award of entry.awards) this.jobs.get(award.jobId)!.award = award;
+    else if (entry.type === 'coordinatorStarted') this.goneFor(entry);
+    else if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') this.end(entry);
+    else if (entry.type === 'backupActivated') {
+      const story = this.jobs.get(entry.jobId)!;
+      Object.assign(story, { activatedAt: this.index, activatedAtMs: entry.atMs, cause: entry.cause });
+      this.note(`activated: ${entry.cause}`);
+    } else if (entry.type === 'gaveUp') this.jobs.get(entry.message.jobId)!.gone.add(entry.message.prover);
+    else if (entry.type === 'leaseMissed') this.jobs.get(entry.jobId)!.silent.add(entry.prover);
+    else if (entry.type === 'proofReceived') {
+      const story = this.jobs.get(entry.message.jobId)!;
+      story.receivedAt.set(entry.submissionId, this.index);
+      story.receivedAtMs.set(entry.submissionId, entry.atMs);
+    }
+  }
+
+  private begin({ message, jobs }: EntryOf<'blockSubmitted'>): void {
+    for (const { jobId } of jobs) {
+      this.jobs.set(jobId, {
+        max: BigInt(message.maxPriceWei),
+        requester: message.requester,
+        deadlineMs: message.deadlineMs,
+        award: null,
+        activatedAt: null,
+        activatedAtMs: null,
+        cause: null,
+        gone: new Set(),
+        silent: new Set(),
+        receivedAt: new Map(),
+        receivedAtMs: new Map(),
+        gaps: [],
+        ended: false,
+      });
+    }
+  }
+
+  private goneFor({ atMs, gapMs }: EntryOf<'coordinatorStarted'>): void {
+    if (gapMs === 0) return;
+    this.note('gap');
+    for (const story of this.jobs.values()) {
+      if (story.award && !story.ended) story.gaps.push({ fromMs: atMs - gapMs, gapMs });
+    }
+  }
+
+  private end(entry: Ending): void {
+    const story = this.jobs.get(entry.jobId)!;
+    if (story.ended) this.flaws.push(`${entry.jobId} ended twice`);
+    story.ended = true;
+    const say = (what: string) => this.flaws.push(`entry ${this.index}, ${entry.type} of ${entry.jobId}: ${what}`);
+    const fromEscrow = sumOf(entry, ({ from }) => from === `escrow:${blockIdOf(entry.jobId)}`);
+    if (fromEscrow !== story.max) say(`moves ${fromEscrow} of the escrow`);
+    if (entry.type === 'proofAccepted') this.judgeProven(entry, story, say);
+    else this.judgeExpired(entry, story, say);
+  }
+
+  private judgeProven(entry: EntryOf<'proofAccepted'>, story: JobStory, say: (what: string) => void): void {
+    const { award, activatedAt, requester } = story;
+    if (!award) {
+      say('was never awarded');
+      return;
+    }
+    const [price, fee] = [BigInt(award.priceWei), BigInt(award.standbyFeeWei)];
+    const cost = story.max - earned(entry, requester);
+    if (cost > price + fee && !isParty(award, requester)) say(`costs the requester ${cost}, over ${price + fee}`);
+    const receivedAt = story.receivedAt.get(entry.submissionId)!;
+    const { primary, backup } = award;
+    // Within one millisecond the prover has the benefit of the doubt, but not at the backup's start.
+    const tied = story.receivedAtMs.get(entry.submissionId) === story.activatedAtMs && story.cause !== 'startTime';
+    const late = activatedAt !== null && activatedAt < receivedAt && !tied;
+    this.note(entry.role === 'backup' ? 'proven by backup' : late ? 'proven late' : 'proven in time');
+    if (entry.role === 'primary') {
+      const lateWei = late ? (price * BigInt(DEFAULT_PARAMETERS.lateBps)) / 10_000n : 0n;
+      const got = earned(entry, primary.prover) - BigInt(primary.bondWei);
+      if (got !== price - lateWei) say(`the primary got ${got} of ${price}, late ${late}`);
+    } else if (earned(entry, primary.prover) !== 0n) say('a primary that was beaten gets something');
+    if (!backup) return;
+    const got = earned(entry, backup.prover) - BigInt(backup.bondWei);
+    const wasThere = !story.gone.has(backup.prover) && !story.silent.has(backup.prover);
+    if (got < 0n) say('the backup was slashed though the job was proven');
+    if (wasThere && got < fee) say(`the backup got ${got} of its fee of ${fee}`);
+    if (entry.role === 'backup' && got < fee + BigInt(backup.priceBidWei)) say(`the rescuer got only ${got}`);
+    if (!wasThere && entry.role === 'primary' && got !== 0n) say(`an absent backup got ${got}`);
+  }
+
+  private judgeExpired(entry: EntryOf<'jobExpired'>, story: JobStory, say: (what: string) => void): void {
+    const { award } = story;
+    this.note(award ? 'expired' : `unsold: ${entry.reason}`);
+    const refund = sumOf(entry, ({ why, to }) => why === 'refund' && to === `account:${story.requester}`);
+    if (refund !== story.max) say(`refunds ${refund} of ${story.max}`);
+    if (!award) return;
+    for (const side of award.backup ? [award.primary, award.backup] : [award.primary]) {
+      const released = sumOf(entry, ({ why, to }) => why === 'bondReleased' && to === `account:${side.prover}`);
+      const innocent = !story.gone.has(side.prover) && isInnocent(side === award.backup, story);
+      if (innocent) this.note('excused');
+      if (innocent && released !== BigInt(side.bondWei)) say(`slashes the innocent ${side.prover}`);
+      if (!innocent && released !== 0n) say(`${side.prover} is at fault and goes free`);
+    }
+  }
+}
+
+/** True when a side's time, shifted by the gaps, passes the deadline, or the backup was not called in its time. */
+function isInnocent(isBackup: boolean, { award, gaps, deadlineMs, activatedAtMs }: JobStory): boolean {
+  let dueMs = isBackup ? deadlineMs : award!.primaryDueMs;
+  let startMs = award!.backupStartMs ?? 0;
+  for (const { fromMs, gapMs } of gaps) {
+    if (dueMs >= fromMs) dueMs += gapMs;
+    startMs += gapMs;
+  }
+  if (dueMs > deadlineMs) return true;
+  return isBackup && (activatedAtMs === null || activatedAtMs > startMs + DEFAULT_PARAMETERS.deliveryMarginMs);
+}
+
+function isParty({ primary, backup }: Award, address: string): boolean {
+  return primary.prover === address || backup?.prover === address;
+}
+
+function sumOf({ postings }: Ending, chosen: (posting: Ending['postings'][number]) => boolean): bigint {
+  return postings.filter(chosen).reduce((sum, { amountWei }) => sum + BigInt(amountWei), 0n);
+}
+
+/** All that an ending brings to a party's account. */
+function earned(entry: Ending, address: string): bigint {
+  return sumOf(entry, ({ to }) => to === `account:${address}`);
+}

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
+import { Bookkeeper, idleFlaws, moneyFlaws } from './marketChecks.js';
+import { RandomMarket } from './randomMarket.js';
+
+const STEPS = 120;
+
+/** What must have happened over all runs, so that the checks had something to bite on. */
+const MUST_HAPPEN = [
+  'proven in time',
+  'proven late',
+  'proven by backup',
+  'expired',
+  'excused',
+  'gap',
+  'activated: startTime',
+  'activated: leaseMissed',
+  'activated: gaveUp',
+  'activated: invalidZkProof',
+  'unsold: noBids',
+  'unsold: noneInTime',
+  'unsold: noBond',
+  'unsold: notWorthIt',
+];
+
+async function live(seed: number, signed: boolean, seen: Record<string, number>): Promise<void> {
+  const market = new RandomMarket(seed, signed);
+  const books = new Bookkeeper();
+  const check = () => {
+    books.follow(market.memory.entries);
+    const { state } = market.driver;
+    expect([...books.flaws, ...moneyFlaws(state), ...idleFlaws(state)]).toEqual([]);
+  };
+  await market.open();
+  for (let step = 0; step < STEPS; step += 1) {
+    await market.step();
+    check();
+  }
+  await market.finish();
+  check();
+  expect(books.open()).toEqual([]);
+  for (const { completedAtMs } of market.driver.state.blocks.values()) expect(completedAtMs).not.toBeNull();
+  const log = throughText(market.memory.entries);
+  expect(replayFlaws(log, signed)).toEqual([]);
+  expect(logFlaws(log)).toEqual([]);
+  for (const [what, times] of Object.entries(books.seen)) seen[what] = (seen[what] ?? 0) + times;
+}
+
+describe('a market at random keeps its books, ends every job once and slashes no innocent', () => {
+  it('over many runs', async () => {
+    const seen: Record<string, number> = {};
+    const run = fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => live(seed, false, seen));
+    await fc.assert(run, { numRuns: 300, endOnFailure: true, examples: [[1204169186]] });
+    expect(MUST_HAPPEN.filter((what) => !seen[what])).toEqual([]);
+  });
+
+  it('with every signature made and checked', async () => {
+    const run = fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => live(seed, true, {}));
+    await fc.assert(run, { numRuns: 8, endOnFailure: true });
+  });
+});

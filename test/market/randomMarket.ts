@@ -1,0 +1,202 @@
+/**
+ * A market at random: every step is drawn from one seed, so that a seed is a whole story. Parties behave well, badly
+ * and at odd times; verdicts come in any order; wake-ups are handled late; the coordinator goes away and comes back.
+ */
+import type { BlockRequest } from '#protocol/messages.js';
+import { digestOf } from '#protocol/typedData.js';
+import type { Hex } from '#protocol/units.js';
+import { DOMAIN, ETH, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
+
+/** Numbers from a seed: mulberry32. */
+export class Dice {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed >>> 0;
+  }
+
+  /** A whole number below `bound`. */
+  below(bound: number): number {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
+  }
+
+  chance(percent: number): boolean {
+    return this.below(100) < percent;
+  }
+
+  pick<Value>(values: readonly Value[]): Value {
+    return values[this.below(values.length)]!;
+  }
+}
+
+/** A party that does not really sign: for runs whose replay leaves signatures unchecked. */
+function unsigned(seed: number): Party {
+  const signature: Hex = `0x${'00'.repeat(65)}`;
+  return { ...party(seed), sign: async (type, message) => ({ digest: digestOf(DOMAIN, type, message), signature }) };
+}
+
+const knownParties = new Map<string, Party>();
+function partyOf(seed: number, signed: boolean): Party {
+  const key = `${seed} ${signed}`;
+  const known = knownParties.get(key) ?? (signed ? party(seed) : unsigned(seed));
+  knownParties.set(key, known);
+  return known;
+}
+
+interface Waiting {
+  jobId: string;
+  submissionId: Hex;
+  valid: boolean;
+}
+
+export class RandomMarket {
+  readonly memory = new MemoryExecutor();
+  readonly driver = new MarketDriver(this.memory);
+  readonly dice: Dice;
+  private readonly requesters: Party[];
+  private readonly provers: Party[] = [];
+  private readonly jobIds: string[] = [];
+  private readonly roundIds: string[] = [];
+  private waiting: Waiting[] = [];
+  private readonly signed: boolean;
+
+  constructor(seed: number, signed: boolean) {
+    this.dice = new Dice(seed);
+    this.signed = signed;
+    this.requesters = [partyOf(1, signed), partyOf(2, signed)];
+  }
+
+  /** Opens the market: two requesters, two to six provers, of which some share an owner. */
+  async open(): Promise<void> {
+    await this.driver.open({ leaseMs: 4_000, downtimeMsMin: 1_000, invalidProofsMax: 2, provingSamplesMin: 2 });
+    await this.driver.run({ kind: 'startCoordinator', lastSignMs: this.driver.nowMs, cause: 'start' });
+    for (const requester of this.requesters) await this.driver.fund(requester.address, 40n * ETH);
+    const count = 2 + this.dice.below(5);
+    for (let index = 0; index < count; index += 1) {
+      const owner = this.dice.chance(30) ? partyOf(20, this.signed) : undefined;
+      const fundsWei = this.dice.pick([0n, ETH, 3n * ETH, 50n * ETH, 50n * ETH]);
+      this.provers.push(await this.driver.prover(10 + index, owner, fundsWei, partyOf(10 + index, this.signed)));
+    }
+  }
+
+  async step(): Promise<void> {
+    const roll = this.dice.below(100);
+    if (roll < 8) await this.submitBlock();
+    else if (roll < 34) await this.bid();
+    else if (roll < 52) await this.passTime();
+    else if (roll < 74) await this.deliver();
+    else if (roll < 86) await this.judge();
+    else if (roll < 90) await this.giveUp();
+    else if (roll < 95) await this.missLease();
+    else if (roll < 98) await this.goAway();
+    else await this.driver.fund(this.dice.pick([...this.requesters, ...this.provers]).address, ETH);
+  }
+
+  /** Goes on until nothing is left to do: all verdicts are given, all deadlines pass. */
+  async finish(): Promise<void> {
+    for (let turn = 0; turn < 10; turn += 1) {
+      while (this.waiting.length > 0) await this.judge();
+      await this.driver.advance(100_000);
+    }
+  }
+
+  private async submitBlock(): Promise<void> {
+    const { dice, driver } = this;
+    const fastest = dice.chance(20);
+    const terms: Partial<BlockRequest> = {
+      bidWindowMs: 500 + dice.below(3_000),
+      deadlineMs: driver.nowMs + 7_000 + dice.below(60_000),
+      missCostWei: (dice.pick([0n, 1n, 2n, 10n, 100n]) * ETH).toString(),
+      backup: dice.pick(['market', 'market', 'required', 'none']),
+      award: fastest ? 'fastest' : 'cheapest',
+      pricing: fastest || dice.chance(20) ? 'first' : 'vickrey',
+    };
+    const { executed, jobIds, roundId } = await driver.submitBlock(
+      dice.pick(this.requesters),
+      1 + dice.below(4),
+      terms,
+    );
+    if (!executed.ok) return;
+    this.jobIds.push(...jobIds);
+    this.roundIds.push(roundId, roundId.replace('.r0', '.r1'), roundId.replace('.r0', '.r2'));
+  }
+
+  private async bid(): Promise<void> {
+    const { dice } = this;
+    if (this.roundIds.length === 0) return;
+    const open = [...this.driver.state.rounds.values()].filter(({ clearedAtMs }) => clearedAtMs === null);
+    const roundId = open.length > 0 && dice.chance(90) ? dice.pick(open).roundId : dice.pick(this.roundIds);
+    await this.driver.bid(dice.pick(this.provers), roundId, {
+      priceWei: (ETH * BigInt(dice.below(1_050))) / 1_000n,
+      standbyWei: (ETH * BigInt(dice.below(60))) / 1_000n,
+      maxJobs: 1 + dice.below(5),
+      maxConcurrent: 1 + dice.below(3),
+      provingMsP95: 500 + dice.below(12_000),
+      lifeMs: dice.pick([100, 2_000, 600_000, 600_000]),
+    });
+  }
+
+  /** Time passes; sometimes the wake-ups of that time are handled only at its end. */
+  private async passTime(): Promise<void> {
+    const ms = this.dice.pick([1, 50, 500, 2_000, 5_000, 12_000]) + this.dice.below(100);
+    if (this.dice.chance(20)) this.driver.nowMs += ms;
+    await this.driver.advance(this.dice.chance(20) ? 0 : ms);
+  }
+
+  private async deliver(): Promise<void> {
+    const { dice } = this;
+    const running = this.jobIds.filter((jobId) => this.driver.job(jobId).status === 'awarded');
+    const jobId = running.length > 0 && dice.chance(90) ? dice.pick(running) : dice.pick([...this.jobIds, '']);
+    if (jobId === '') return;
+    const { primary, backup, publicSignals } = this.driver.job(jobId);
+    const assigned = this.provers.filter(({ address }) => address === primary?.prover || address === backup?.prover);
+    const prover = assigned.length > 0 && dice.chance(90) ? dice.pick(assigned) : dice.pick(this.provers);
+    const variant = dice.below(5);
+    const signals = dice.chance(5) ? [...publicSignals.slice(1), '0'] : publicSignals;
+    const { executed, submissionId } = await this.driver.deliver(prover, jobId, variant, signals);
+    if (!executed.ok || executed.entries.length === 0) return;
+    if (this.waiting.some((one) => one.submissionId === submissionId)) return;
+    const isPending = this.driver.job(jobId).submissions.some((one) => {
+      return one.submissionId === submissionId && one.verdict === 'pending';
+    });
+    if (isPending) this.waiting.push({ jobId, submissionId, valid: variant > 1 });
+  }
+
+  /** Gives the verdict on any waiting zkProof; one that must wait for another's stays. */
+  private async judge(): Promise<void> {
+    if (this.waiting.length === 0) return;
+    const { jobId, submissionId, valid } = this.dice.pick(this.waiting);
+    await this.driver.judge(jobId, submissionId, valid);
+    this.waiting = this.waiting.filter(({ jobId: of, submissionId: id }) => {
+      const job = this.driver.job(of);
+      return (
+        job.status !== 'ended' && job.submissions.some((one) => one.submissionId === id && one.verdict === 'pending')
+      );
+    });
+  }
+
+  private async giveUp(): Promise<void> {
+    if (this.jobIds.length > 0) await this.driver.giveUp(this.dice.pick(this.provers), this.dice.pick(this.jobIds));
+  }
+
+  private async missLease(): Promise<void> {
+    if (this.jobIds.length === 0) return;
+    const lastSeenMs = this.driver.nowMs - this.dice.below(12_000);
+    const jobId = this.dice.pick(this.jobIds);
+    const { primary, backup } = this.driver.job(jobId);
+    const side = this.dice.pick([primary, backup]);
+    if (side) await this.driver.run({ kind: 'missLease', jobId, prover: side.prover, lastSeenMs });
+  }
+
+  private async goAway(): Promise<void> {
+    const lastSignMs = this.driver.nowMs;
+    this.driver.nowMs += this.dice.pick([200, 1_500, 5_000, 20_000]);
+    const cause = this.dice.pick(['start', 'stall'] as const);
+    const times = 1 + this.dice.below(2);
+    for (let time = 0; time < times; time += 1) await this.driver.run({ kind: 'startCoordinator', lastSignMs, cause });
+    await this.driver.advance(0);
+  }
+}
