@@ -32,6 +32,8 @@ export const coordinatorConfigSchema = z.strictObject({
   rateLimitPerSec: z.int().min(0).default(600),
   /** The address that clients use, when it is not the one that is listened on. */
   publicUrl: z.url().optional(),
+  /** Log what each busy period has cost this process: event loop delay and memory. See processMetrics.ts. */
+  metrics: z.boolean().default(false),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>;

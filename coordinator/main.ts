@@ -20,12 +20,13 @@ import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
 import { createBellQueue } from '#queue/bellQueue.js';
-import { startJudge } from '#queue/judge.js';
+import { type JudgeOptions, startJudge } from '#queue/judge.js';
 import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
-import { type CoordinatorConfig, ConfigError } from './config.js';
+import { ConfigError, type CoordinatorConfig } from './config.js';
+import { startProcessMetrics } from './processMetrics.js';
 
 /** How often a coordinator looks whether another replica has written. */
 const CATCH_UP_INTERVAL_MS = 250;
@@ -45,14 +46,23 @@ export interface Coordinator {
 
 type Closer = () => Promise<void>;
 
+/** Parts that a measurement or a test puts in the place of the real ones. */
+export interface CoordinatorStandIns {
+  /** Takes the place of the verifier at the judge's door: zkProofs are then not checked. */
+  verify?: JudgeOptions['verify'];
+}
+
 /** Starts a coordinator; when any part fails, what was started is stopped again and the error thrown. */
-export async function startCoordinator(config: CoordinatorConfig): Promise<Coordinator> {
+export async function startCoordinator(
+  config: CoordinatorConfig,
+  standIns: CoordinatorStandIns = {},
+): Promise<Coordinator> {
   const closers: Closer[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const running = await compose(config, closers);
+    const running = await compose(config, standIns, closers);
     return { ...running, close };
   } catch (error) {
     await close();
@@ -60,7 +70,11 @@ export async function startCoordinator(config: CoordinatorConfig): Promise<Coord
   }
 }
 
-async function compose(config: CoordinatorConfig, closers: Closer[]): Promise<Omit<Coordinator, 'close'>> {
+async function compose(
+  config: CoordinatorConfig,
+  standIns: CoordinatorStandIns,
+  closers: Closer[],
+): Promise<Omit<Coordinator, 'close'>> {
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const nowMs = () => Date.now();
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
@@ -78,10 +92,15 @@ async function compose(config: CoordinatorConfig, closers: Closer[]): Promise<Om
   const circuit = readBuiltInCircuit();
   await openMarket(config, journal, operatorKey, circuit);
   closers.push(followOthers(journal, log));
+  if (config.metrics) {
+    const stopMetrics = startProcessMetrics({ journal, log });
+    closers.push(async () => stopMetrics());
+  }
 
   const verifier = createVerifierPool({ threads: config.verifierThreads });
   closers.push(() => verifier.close());
-  const judge = startJudge({ journal, log, verify: (request) => verifier.verify(request as never) });
+  const verify = standIns.verify ?? ((request) => verifier.verify(request as never));
+  const judge = startJudge({ journal, log, verify });
   closers.push(() => judge.stop());
   const signs = await startLifeSigns({ pool, journal, replicaId: randomBytes(8).toString('hex'), nowMs, log });
   closers.push(() => signs.stop());

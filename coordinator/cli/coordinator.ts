@@ -22,6 +22,7 @@ interface CoordinatorFlags {
   verifierThreads: number;
   rateLimit: number;
   publicUrl?: string;
+  metrics?: true;
   logLevel: string;
 }
 
@@ -40,6 +41,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--verifier-threads <count>', 'threads that check zkProofs', wholeNumber(1, 64), 1)
     .option('--rate-limit <count>', 'requests a second and address; 0 is off', wholeNumber(0, 1_000_000), 600)
     .option('--public-url <url>', 'the address that clients use, when it differs from the one listened on')
+    .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: CoordinatorFlags) => {
@@ -48,10 +50,11 @@ export async function run(args: string[]): Promise<number> {
   return runProgram(program, args, () => exitCode);
 }
 
-function settingsOf({ rateLimit, parameters, faucet, publicUrl, logLevel, ...flags }: CoordinatorFlags) {
+function settingsOf({ rateLimit, parameters, faucet, metrics, publicUrl, logLevel, ...flags }: CoordinatorFlags) {
   const settings: CoordinatorSettings = {
     ...flags,
     faucet: faucet ?? false,
+    metrics: metrics ?? false,
     rateLimitPerSec: rateLimit,
     logLevel: logLevel as 'info',
     parameters: parameters ? JSON.parse(parameters) : {},
