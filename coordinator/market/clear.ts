@@ -60,9 +60,19 @@ interface Seat {
   freeWei: bigint;
   jobsLeft: number;
   tie: string;
-  /** For the job at hand: when it would be done as primary; when it must be called as backup, null if it cannot. */
+  /** For the next job: when it would be done as primary; when it must be called as backup, null if it cannot. */
   finishMs: number;
   latestStartMs: number | null;
+  usable: boolean;
+}
+
+/** The seats of a round, in the orders in which they are searched: made once, because prices do not change. */
+interface Hall {
+  input: ClearingInput;
+  /** By price, so that a search can stop at the first primary whose price alone exceeds the best cost found. */
+  byPrice: Seat[];
+  /** By cost as a backup, for each chance of a miss that a primary may have. */
+  byCoverCost: Map<bigint, Seat[]>;
 }
 
 interface Choice {
@@ -78,17 +88,18 @@ interface Choice {
  */
 export function clear(input: ClearingInput): ClearingResult {
   const seats = input.candidates.map((candidate) => seatOf(candidate, input));
+  for (const seat of seats) refresh(seat, input);
+  const byPrice = [...seats].sort((a, b) => compare(a.priceWei, b.priceWei) || compare(a.tie, b.tie));
+  const hall: Hall = { input, byPrice, byCoverCost: new Map() };
   const result: ClearingResult = { awards: [], unawarded: [] };
   for (const jobId of input.jobIds) {
-    for (const seat of seats) timeSeat(seat, input);
-    const usable = seats.filter((seat) => isUsable(seat, input));
-    const choice = choose(usable, input, null);
+    const choice = choose(hall, null);
     if (choice) {
-      const award = price(jobId, choice, usable, input);
-      take(choice, award);
+      const award = price(jobId, choice, hall);
+      take(choice, award, input);
       result.awards.push(award);
     } else {
-      result.unawarded.push({ jobId, reason: whyNoAward(seats, usable, input) });
+      result.unawarded.push({ jobId, reason: whyNoAward(seats, input) });
     }
   }
   return result;
@@ -120,14 +131,19 @@ function seatOf(candidate: Candidate, input: ClearingInput): Seat {
     tie: bytesToHex(sha256Bytes(input.tieSeed, new TextEncoder().encode(bid.prover))),
     finishMs: 0,
     latestStartMs: null,
+    usable: false,
   };
 }
 
-function timeSeat(seat: Seat, { nowMs, deadlineMs, parameters }: ClearingInput): void {
+/** Works out anew what a seat can do for the next job. */
+function refresh(seat: Seat, input: ClearingInput): void {
+  const { nowMs, deadlineMs, parameters } = input;
   const dueMs = deadlineMs - parameters.deliveryMarginMs;
   const { provingMsP95 } = seat.candidate;
   seat.finishMs = finishAtMs(seat.load, nowMs, provingMsP95);
   seat.latestStartMs = latestStartMs(seat.load, nowMs, provingMsP95, dueMs);
+  seat.usable =
+    seat.priceWei <= input.maxPriceWei && seat.jobsLeft > 0 && isInTime(seat, input) && hasBond(seat, input);
 }
 
 function isInTime(seat: Seat, { deadlineMs, parameters }: ClearingInput): boolean {
@@ -138,24 +154,21 @@ function hasBond(seat: Seat, { maxPriceWei, parameters }: ClearingInput): boolea
   return seat.freeWei >= bondMaxWei(maxPriceWei, parameters);
 }
 
-function isUsable(seat: Seat, input: ClearingInput): boolean {
-  return seat.priceWei <= input.maxPriceWei && seat.jobsLeft > 0 && isInTime(seat, input) && hasBond(seat, input);
-}
-
-/** Cheapest choice for one job without the owner `without`; null when leaving the job unsold costs less. */
-function choose(seats: Seat[], input: ClearingInput, without: Address | null): Choice | null {
-  const present = seats.filter((seat) => seat.candidate.owner !== without);
-  const rankings = new Map<bigint, Seat[]>();
+/** Cheapest choice for the next job without the owner `without`; null when leaving it unsold costs less. */
+function choose(hall: Hall, without: Address | null): Choice | null {
+  const { missCostWei, policy } = hall.input;
+  const isCheapest = policy.award === 'cheapest';
   let best: Choice | null = null;
-  for (const primary of present) {
-    const backup = input.policy.backup === 'none' ? null : bestBackup(primary, present, rankings, input);
-    if (backup) best = better(best, { cost: pairCost(primary, backup, input), primary, backup }, input);
-    if (input.policy.backup !== 'required') {
-      best = better(best, { cost: aloneCost(primary, input), primary, backup: null }, input);
+  for (const primary of hall.byPrice) {
+    if (!primary.usable || primary.candidate.owner === without) continue;
+    if (isCheapest && best && primary.priceWei * SCALE > best.cost) break;
+    const backup = policy.backup === 'none' ? null : bestBackup(primary, hall, without);
+    if (backup) best = better(best, { cost: pairCost(primary, backup, hall.input), primary, backup }, hall.input);
+    if (policy.backup !== 'required') {
+      best = better(best, { cost: aloneCost(primary, hall.input), primary, backup: null }, hall.input);
     }
   }
-  if (best && best.cost > input.missCostWei * SCALE && input.policy.award === 'cheapest') return null;
-  return best;
+  return best && isCheapest && best.cost > missCostWei * SCALE ? null : best;
 }
 
 function pairCost(primary: Seat, backup: Seat, { missCostWei }: ClearingInput): bigint {
@@ -167,22 +180,27 @@ function aloneCost(primary: Seat, { missCostWei }: ClearingInput): bigint {
   return primary.priceWei * SCALE + primary.missPpm * missCostWei * PPM;
 }
 
-/** The backup that costs least behind `primary`: candidates are ranked once for each chance of a miss. */
-function bestBackup(primary: Seat, present: Seat[], rankings: Map<bigint, Seat[]>, input: ClearingInput): Seat | null {
-  const q = primary.missPpm;
-  let ranked = rankings.get(q);
-  if (!ranked) {
-    const cost = new Map(
-      present.map((seat) => [
-        seat,
-        seat.standbyWei * SCALE + q * seat.priceWei * PPM + q * seat.missPpm * input.missCostWei,
-      ]),
-    );
-    ranked = present.filter((seat) => seat.latestStartMs !== null);
-    ranked.sort((a, b) => compare(cost.get(a)!, cost.get(b)!) || compare(a.tie, b.tie));
-    rankings.set(q, ranked);
-  }
-  return ranked.find((backup) => canCover(primary, backup, input)) ?? null;
+/** The backup that costs least behind `primary`. */
+function bestBackup(primary: Seat, hall: Hall, without: Address | null): Seat | null {
+  const ranked = rankedBackups(hall, primary.missPpm);
+  const fits = (backup: Seat) =>
+    backup.usable && backup.candidate.owner !== without && canCover(primary, backup, hall.input);
+  return ranked.find(fits) ?? null;
+}
+
+/** All seats by what they cost as backup of a primary that misses with chance `q`; made once for each chance. */
+function rankedBackups(hall: Hall, q: bigint): Seat[] {
+  const known = hall.byCoverCost.get(q);
+  if (known) return known;
+  const { missCostWei } = hall.input;
+  const priced = hall.byPrice.map((seat) => ({
+    seat,
+    cost: seat.standbyWei * SCALE + q * seat.priceWei * PPM + q * seat.missPpm * missCostWei,
+  }));
+  priced.sort((a, b) => compare(a.cost, b.cost) || compare(a.seat.tie, b.seat.tie));
+  const ranked = priced.map(({ seat }) => seat);
+  hall.byCoverCost.set(q, ranked);
+  return ranked;
 }
 
 /** True when the backup can still deliver after the primary has had its time, and both fit under the max price. */
@@ -212,11 +230,12 @@ function better(best: Choice | null, next: Choice, { policy }: ClearingInput): C
 }
 
 /** The award of a choice: price and standby fee are what the absence of each side's owner would have cost. */
-function price(jobId: string, choice: Choice, usable: Seat[], input: ClearingInput): Award {
+function price(jobId: string, choice: Choice, hall: Hall): Award {
+  const { input } = hall;
   const { primary, backup } = choice;
   const vickrey = input.policy.pricing === 'vickrey';
   const worth = (seat: Seat, own: bigint) =>
-    vickrey ? own + (costWithout(seat.candidate.owner, usable, input) - choice.cost) / SCALE : own;
+    vickrey ? own + (costWithout(seat.candidate.owner, hall) - choice.cost) / SCALE : own;
   let standbyFeeWei = backup ? worth(backup, backup.standbyWei) : 0n;
   const standbyMaxWei = input.maxPriceWei - primary.priceWei;
   if (standbyFeeWei > standbyMaxWei) standbyFeeWei = standbyMaxWei;
@@ -236,8 +255,8 @@ function price(jobId: string, choice: Choice, usable: Seat[], input: ClearingInp
 }
 
 /** Least cost when an owner stays away, times 10^12: at most that of leaving the job unsold. */
-function costWithout(owner: Address, usable: Seat[], input: ClearingInput): bigint {
-  return choose(usable, input, owner)?.cost ?? input.missCostWei * SCALE;
+function costWithout(owner: Address, hall: Hall): bigint {
+  return choose(hall, owner)?.cost ?? hall.input.missCostWei * SCALE;
 }
 
 function sideOf(seat: Seat, bondWei: bigint): Award['primary'] {
@@ -253,19 +272,21 @@ function sideOf(seat: Seat, bondWei: bigint): Award['primary'] {
 }
 
 /** Books what a choice takes from its seats: time, a unit of the bid, money for the bond. */
-function take({ primary, backup }: Choice, award: Award): void {
+function take({ primary, backup }: Choice, award: Award, input: ClearingInput): void {
   primary.load.runningMs += primary.candidate.provingMsP95;
   primary.jobsLeft -= 1;
   primary.freeWei -= BigInt(award.primary.bondWei);
+  refresh(primary, input);
   if (backup && award.backup) {
     backup.load.standbyMs += backup.candidate.provingMsP95;
     backup.jobsLeft -= 1;
     backup.freeWei -= BigInt(award.backup.bondWei);
+    refresh(backup, input);
   }
 }
 
 /** Why a job stays unsold: the first test that leaves nobody. */
-function whyNoAward(seats: Seat[], usable: Seat[], input: ClearingInput): NoAwardReason {
+function whyNoAward(seats: Seat[], input: ClearingInput): NoAwardReason {
   if (seats.length === 0) return 'noBids';
   const affordable = seats.filter((seat) => seat.priceWei <= input.maxPriceWei);
   if (affordable.length === 0) return 'allAboveMaxPrice';
@@ -273,6 +294,7 @@ function whyNoAward(seats: Seat[], usable: Seat[], input: ClearingInput): NoAwar
   if (unspent.length === 0) return 'noCapacity';
   const inTime = unspent.filter((seat) => isInTime(seat, input));
   if (inTime.length === 0) return 'noneInTime';
+  const usable = seats.filter((seat) => seat.usable);
   if (usable.length === 0) return 'noBond';
   const isCovered = usable.some((primary) => usable.some((backup) => canCover(primary, backup, input)));
   return input.policy.backup === 'required' && !isCovered ? 'noBackup' : 'notWorthIt';
