@@ -1,4 +1,6 @@
-import type { Address } from '#protocol/units.js';
+import { keccak_256 } from '@noble/hashes/sha3.js';
+import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Address, Hex } from '#protocol/units.js';
 
 /** The fields of a login message that matter here. Times are Unix milliseconds. */
 export interface LoginMessage {
@@ -62,4 +64,11 @@ export function hostOfUri(uri: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** What a wallet signs when it is handed a text (`personal_sign`). Source: EIP-191, version 0x45 */
+export function loginDigestOf(text: string): Hex {
+  const bytes = utf8ToBytes(text);
+  const prefix = utf8ToBytes(`\x19Ethereum Signed Message:\n${bytes.length}`);
+  return `0x${bytesToHex(keccak_256(concatBytes(prefix, bytes)))}`;
 }

@@ -16,6 +16,7 @@ import {
   type ProgressView,
   type RoundView,
 } from '#protocol/views.js';
+import { wholeGroups } from './wholeGroups.js';
 
 /** `blocks.state`. */
 interface StoredBlock {
@@ -289,15 +290,4 @@ function blockView(block: StoredBlock): BlockView {
     provenCount,
     expiredCount,
   };
-}
-
-/**
- * Cuts a page of `limit` rows where the place changes, so that rows of one place are not parted by the page's end and
- * lost; a group larger than a page is cut all the same. @param rows - limit + 1 of them when there are more
- */
-function wholeGroups<Row>(rows: Row[], limit: number, placeOf: (row: Row) => bigint): Row[] {
-  if (rows.length <= limit) return rows;
-  const next = placeOf(rows[limit]!);
-  const whole = rows.slice(0, limit).filter((row) => placeOf(row) !== next);
-  return whole.length > 0 ? whole : rows.slice(0, limit);
 }

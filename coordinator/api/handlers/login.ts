@@ -1,7 +1,6 @@
-import { hashMessage } from 'viem';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Handlers } from '../handler.js';
-import { hostOfUri, type LoginMessage, parseLoginMessage } from '../loginMessage.js';
+import { hostOfUri, type LoginMessage, loginDigestOf, parseLoginMessage } from '../loginMessage.js';
 import type { LoginTokens } from '../loginTokens.js';
 import { type Refused, refuse, refuseField } from '../refused.js';
 
@@ -20,7 +19,7 @@ export function loginHandlers(deps: ApiDeps, tokens: LoginTokens): Handlers<'get
       const host = publicHost ?? String(request.headers.host ?? '').toLowerCase();
       const no = placeNo(message, host, deps) ?? timeNo(message, tokens, deps.nowMs());
       if (no) return no;
-      const digest = hashMessage(body.message);
+      const digest = loginDigestOf(body.message);
       const { flaw } = await deps.heavyWork.checkDigest(digest, body.signature, message.address);
       return flaw ? refuse(flaw) : tokens.makeToken(message.address, deps.nowMs());
     },
