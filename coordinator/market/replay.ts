@@ -111,6 +111,7 @@ export class Replay {
 
   private flawOf(entry: Entry): string | null {
     if (entry.atMs < this.state.lastAtMs) return `its time ${entry.atMs} is before that of the entry before it`;
+    if (!this.state.market && entry.type !== 'marketOpened') return 'a log begins with marketOpened';
     if (this.expected.length === 0) {
       const flaw = this.options.checkSignatures ? this.signatureFlaw(entry) : null;
       if (flaw) return flaw;

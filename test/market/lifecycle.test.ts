@@ -171,3 +171,94 @@ describe('downtime of the coordinator', () => {
     await market.prove(cheap, jobId);
   });
 });
+
+describe('fault before penalty', () => {
+  it('judges a primary by the receipt, not by the verdict', async () => {
+    const { jobId } = await award();
+    const { priceWei, standbyFeeWei, backupStartMs } = market.job(jobId);
+    await market.advanceTo(backupStartMs! - 1);
+    const { submissionId } = await market.deliver(cheap, jobId);
+    await market.advance(1_000);
+    expect(market.job(jobId).activationCause).toBe('startTime');
+    await market.judge(jobId, submissionId, true);
+    expect(market.freeWei(cheap)).toBe(100n * ETH + priceWei);
+    expect(market.freeWei(solid)).toBe(100n * ETH + standbyFeeWei);
+    const missed = [...market.state.records.values()].map((record) => record.missed);
+    expect(missed).toEqual([0, 0]);
+  });
+
+  it('calls the backup with whatever comes at its start, though its wake-up is late', async () => {
+    const { jobIds } = await award(2);
+    market.nowMs = market.job(jobIds[0]!).backupStartMs!;
+    const { executed } = await market.deliver(cheap, jobIds[0]!);
+    expect(entriesOf(executed, 'backupActivated')).toMatchObject([{ cause: 'startTime' }]);
+    const { executed: byBackup } = await market.deliver(solid, jobIds[1]!);
+    expect(entriesOf(byBackup, 'proofReceived')).toMatchObject([{ role: 'backup' }]);
+    for (const jobId of jobIds) {
+      for (const { submissionId } of market.job(jobId).submissions) await market.judge(jobId, submissionId, true);
+    }
+  });
+
+  it('slashes no backup that was called too late', async () => {
+    const { jobId } = await award();
+    const { primary, backupStartMs } = market.job(jobId);
+    market.nowMs = backupStartMs! + 2_001;
+    await market.advance(100_000);
+    expect(market.job(jobId).activatedAtMs).toBe(backupStartMs! + 2_001);
+    expect(memory.entries.find((entry) => entry.type === 'jobExpired')).toMatchObject({ excused: [solid.address] });
+    expect(market.freeWei(solid)).toBe(100n * ETH);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+  });
+
+  it('calls nobody after the deadline: no give-up counts, no lease', async () => {
+    const { jobId } = await award();
+    const { deadlineMs } = market.job(jobId);
+    market.nowMs = deadlineMs - 1;
+    const { submissionId } = await market.deliver(cheap, jobId);
+    market.nowMs = deadlineMs;
+    expect(await market.giveUp(cheap, jobId)).toMatchObject({ ok: false, code: 'jobEnded' });
+    await market.run({ kind: 'missLease', jobId, prover: solid.address, lastSeenMs: 0 });
+    await market.judge(jobId, submissionId, false);
+    expect(market.job(jobId).outcome).toBe('expired');
+    expect(market.freeWei(solid)).toBe(100n * ETH);
+  });
+
+  it('does not reopen by downtime what was late before it', async () => {
+    const { jobId } = await award();
+    const { primary, backupStartMs } = market.job(jobId);
+    await market.advanceTo(backupStartMs! + 1_000);
+    const lastSignMs = market.nowMs;
+    market.nowMs += 6_000;
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    expect(market.job(jobId).primary!.dueMs).toBe(primary!.dueMs);
+    await market.advance(100_000);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+    expect(market.freeWei(solid)).toBe(100n * ETH);
+  });
+
+  it('leaves the late share with the requester when the backup has gone', async () => {
+    const { jobId } = await award();
+    const { priceWei, backupStartMs } = market.job(jobId);
+    await market.run({ kind: 'missLease', jobId, prover: solid.address, lastSeenMs: 0 });
+    await market.advance(10_000);
+    await market.run({ kind: 'missLease', jobId, prover: solid.address, lastSeenMs: 0 });
+    await market.advanceTo(backupStartMs!);
+    await market.prove(cheap, jobId);
+    expect(market.freeWei(cheap)).toBe(100n * ETH + priceWei - priceWei / 5n);
+    expect(market.freeWei(solid)).toBe(100n * ETH);
+    expect(market.freeWei(requester)).toBe(100n * ETH - priceWei + priceWei / 5n);
+  });
+
+  it('binds nobody to a bid that expired while the closing was put off', async () => {
+    const { roundId } = await market.submitBlock(requester, 1);
+    await market.bid(cheap, roundId, { priceWei: 1_000n, lifeMs: 1_000 });
+    await market.bid(solid, roundId, { priceWei: 2_000n });
+    const lastSignMs = market.nowMs;
+    market.nowMs += 5_000;
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    await market.advance(1_000);
+    const cleared = memory.entries.find((entry) => entry.type === 'roundCleared')!;
+    expect(cleared.bids).toHaveLength(2);
+    expect(cleared.awards).toMatchObject([{ primary: { prover: solid.address } }]);
+  });
+});

@@ -1,0 +1,144 @@
+/** A log in which nearly everything happens once, and what a careful auditor finds wrong with a log. */
+import { Replay, type ReplayOptions } from '#market/replay.js';
+import { type Entry, type EntryOf, type EntryType, parseEntry } from '#protocol/entries.js';
+import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import { throughText } from '../setup/invariants.js';
+import { ETH, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
+
+export type Log = Entry[];
+
+/** The entry of one type with the number `nth`, counted from 0. */
+export function entryOf<Type extends EntryType>(log: Log, type: Type, nth = 0): EntryOf<Type> {
+  const found = log.filter((entry) => entry.type === type)[nth];
+  if (!found) throw new Error(`the log has no ${type} number ${nth}`);
+  return found as EntryOf<Type>;
+}
+
+interface Cast {
+  market: MarketDriver;
+  requester: Party;
+  cheap: Party;
+  solid: Party;
+  third: Party;
+}
+
+/** One block, cleared: cheap is the primary of every job, solid stands by. */
+async function sell({ market, requester, cheap, solid, third }: Cast, jobCount: number): Promise<string[]> {
+  const { roundId, jobIds } = await market.submitBlock(requester, jobCount, { missCostWei: (2n * ETH).toString() });
+  await market.bid(cheap, roundId, { priceWei: ETH / 4n, standbyWei: ETH / 10n });
+  await market.bid(cheap, roundId, { priceWei: ETH / 5n, standbyWei: ETH / 10n });
+  await market.bid(solid, roundId, { priceWei: ETH / 2n, standbyWei: ETH / 1_000n });
+  await market.bid(third, roundId, { priceWei: ETH, standbyWei: ETH / 30n });
+  await market.advance(1_000);
+  return jobIds;
+}
+
+/** Six jobs with six endings, then one that downtime excuses, and one that nobody buys. */
+export async function honestLog(): Promise<Log> {
+  const memory = new MemoryExecutor();
+  const market = await new MarketDriver(memory).open();
+  const requester = party(1);
+  await market.run({ kind: 'startCoordinator', lastSignMs: market.nowMs, cause: 'start' });
+  await market.fund(requester.address);
+  const [cheap, solid] = [await market.prover(10), await market.prover(11, party(20))];
+  const cast = { market, requester, cheap, solid, third: await market.prover(12) };
+  const [onTime, silent, gaveUp, invalid, late, nobody] = (await sell(cast, 6)) as [string, ...string[]];
+  await market.advance(3_000);
+  await market.prove(cheap, onTime);
+  await market.giveUp(cheap, gaveUp!);
+  await market.prove(solid, gaveUp!);
+  const { submissionId } = await market.deliver(cheap, invalid!, 1);
+  await market.judge(invalid!, submissionId, false);
+  await market.advance(8_000);
+  await market.run({ kind: 'missLease', jobId: silent!, prover: cheap.address, lastSeenMs: market.nowMs - 11_000 });
+  await market.run({ kind: 'missLease', jobId: late!, prover: solid.address, lastSeenMs: market.nowMs - 11_000 });
+  await market.prove(solid, silent!);
+  await market.prove(cheap, invalid!);
+  await market.advanceTo(Math.max(market.job(nobody!).backupStartMs!, market.job(late!).backupStartMs!) + 100);
+  await market.prove(cheap, late!);
+  await market.advance(200_000);
+  await excuse(cast);
+  await market.submitBlock(requester, 1);
+  await market.advance(50_000);
+  return throughText(memory.entries);
+}
+
+/** A job that the coordinator's downtime leaves no time. */
+async function excuse(cast: Cast): Promise<void> {
+  const { market } = cast;
+  await sell(cast, 1);
+  const lastSignMs = market.nowMs;
+  market.nowMs += 95_000;
+  await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'stall' });
+  await market.advance(20_000);
+}
+
+/** What the placeholder verifier of these tests says: see `MarketDriver.deliver`. */
+function isValid(zkProof: { variant?: unknown }): boolean {
+  return zkProof.variant === '0';
+}
+
+/**
+ * What an auditor finds: shape, canonical text, rules, signatures, zkProofs. Null when there is nothing.
+ * @param trusted - how many of the first entries are known to be honest, whose signatures need no second look
+ */
+export function flawOf(log: unknown[], trusted = 0): string | null {
+  let judged: string | null = null;
+  const options: ReplayOptions = {
+    checkSignatures: trusted === 0,
+    onJudgedProof: ({ zkProof, accepted, index }) => {
+      if (accepted !== isValid(zkProof)) judged = `entry ${index}: the verifier says otherwise`;
+    },
+  };
+  const replay = new Replay(options);
+  for (const [index, value] of log.entries()) {
+    if (index === trusted) options.checkSignatures = true;
+    const entry = index < trusted ? (value as Entry) : readEntry(value);
+    if (!entry) return `entry ${index}: not an entry`;
+    if (!replay.push(entry) || judged) break;
+  }
+  const divergence = replay.end();
+  return divergence ? `entry ${divergence.index}: ${divergence.explanation}` : judged;
+}
+
+function readEntry(value: unknown): Entry | null {
+  try {
+    const entry = parseEntry(value);
+    return canonicalJson(entry) === canonicalJson(value) ? entry : null;
+  } catch {
+    return null;
+  }
+}
+
+type Path = (string | number)[];
+
+/** Paths of all leaves of a value. */
+export function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (value === null || typeof value !== 'object') return [path];
+  const keys: Path = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return keys.flatMap((key) => leavesOf((value as Record<string | number, unknown>)[key], [...path, key]));
+}
+
+/** A copy with one leaf changed as little as its kind allows. */
+export function flip<Value>(value: Value, path: Path): Value {
+  const copy = structuredClone(value);
+  let holder = copy as Record<string | number, unknown>;
+  for (const key of path.slice(0, -1)) holder = holder[key] as typeof holder;
+  const key = path.at(-1)!;
+  holder[key] = other(holder[key]);
+  return copy;
+}
+
+const TWINS = ['start', 'stall', 'primary', 'backup', 'market', 'none', 'vickrey', 'first', 'overloaded', 'shutdown'];
+
+function other(leaf: unknown): unknown {
+  if (typeof leaf === 'number') return leaf + 1;
+  if (typeof leaf === 'boolean') return !leaf;
+  if (leaf === null) return '0x';
+  const text = String(leaf);
+  const twin = TWINS.indexOf(text);
+  if (twin >= 0) return TWINS[twin ^ 1];
+  const last = text.at(-1)!;
+  if (/^(0x)?[0-9a-f.r]*$/.test(text)) return text.slice(0, -1) + (last === '1' ? '2' : '1');
+  return `${text}x`;
+}
