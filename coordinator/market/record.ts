@@ -46,7 +46,7 @@ export function recordProving(state: MarketState, job: Job, submission: Submissi
 
 /**
  * Counts an ended job for those who had to prove it; whoever is excused is not counted. A primary whose zkProof came
- * before its backup was called has not missed, however long the verdict took.
+ * before its backup was called has not missed, however long the verdict took; a backup that gave up has, called or not.
  */
 export function recordMiss(state: MarketState, job: Job, excused: readonly Address[] = []): void {
   if (job.primary && !excused.includes(job.primary.prover)) {
@@ -54,10 +54,11 @@ export function recordMiss(state: MarketState, job: Job, excused: readonly Addre
     record.assigned += 1;
     if (job.deliveredBy !== 'primary' || isLate(job, acceptedOf(job).receivedAtMs)) record.missed += 1;
   }
-  if (job.backup && job.activatedAtMs !== null && !excused.includes(job.backup.prover)) {
+  const refused = job.backup?.status === 'gaveUp';
+  if (job.backup && (job.activatedAtMs !== null || refused) && !excused.includes(job.backup.prover)) {
     const record = recordOf(state, job.backup.prover, job.circuitId);
     record.assigned += 1;
-    if (job.deliveredBy === null) record.missed += 1;
+    if (job.deliveredBy === null || (refused && job.deliveredBy !== 'backup')) record.missed += 1;
   }
 }
 

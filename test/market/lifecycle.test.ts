@@ -262,3 +262,15 @@ describe('fault before penalty', () => {
     expect(cleared.awards).toMatchObject([{ primary: { prover: solid.address } }]);
   });
 });
+
+describe('a backup that refuses', () => {
+  it('loses its standby fee and has it on its record, though the primary delivers', async () => {
+    const { jobId } = await award();
+    await market.giveUp(solid, jobId);
+    await market.prove(cheap, jobId);
+    expect(market.freeWei(solid)).toBe(100n * ETH);
+    const records = [...market.state.records.values()];
+    expect(records.find(({ prover }) => prover === solid.address)).toMatchObject({ assigned: 1, missed: 1 });
+    expect(records.find(({ prover }) => prover === cheap.address)).toMatchObject({ assigned: 1, missed: 0 });
+  });
+});
