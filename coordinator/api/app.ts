@@ -2,6 +2,7 @@ import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type ApiDeps, RATE_LIMIT_PER_SEC, STREAMS_MAX } from './apiDeps.js';
 import { Commands } from './commands.js';
+import { cutConnectionsOnClose } from './cutConnections.js';
 import { mountDocs } from './docs.js';
 import { Feed } from './feed.js';
 import type { Handlers } from './handler.js';
@@ -63,6 +64,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     forgetEnded();
     feed.close();
   });
+  cutConnectionsOnClose(app);
   const tokens = new LoginTokens(deps.tokenSecret);
   const { nowMs } = deps;
   const checkResponses = deps.options?.checkResponses ?? false;
