@@ -203,8 +203,20 @@ export class JobRunner {
     this.pump();
   }
 
+  /** A verdict may be heard before the answer to the delivery that it is about: then it counts now. */
+  #takeDelivered(job: HeldJob, invalidBefore: number): void {
+    const { session, log } = this.#options;
+    job.phase = 'delivered';
+    log('proofDelivered', { jobId: job.jobId, role: job.role });
+    const { invalidProofsMax } = session.market.parameters;
+    if (job.invalidCount === invalidBefore || job.invalidCount >= invalidProofsMax) return;
+    this.#requeue(job);
+    this.pump();
+  }
+
   async #deliver(job: HeldJob, made: MadeProof): Promise<void> {
     const { session, log, onStage } = this.#options;
+    const invalidBefore = job.invalidCount;
     job.phase = 'delivering';
     job.stage = 'submitting';
     job.progressPpm = 1_000_000;
@@ -216,8 +228,7 @@ export class JobRunner {
         onFailure: (error, attempt) => log('deliveryDelayed', { jobId: job.jobId, attempt, reason: messageOf(error) }),
         signal: job.ended.signal,
       });
-      job.phase = 'delivered';
-      log('proofDelivered', { jobId: job.jobId, role: job.role });
+      this.#takeDelivered(job, invalidBefore);
     } catch (error) {
       if (!job.ended.signal.aborted) this.#takeRefusal(job, error);
     }
