@@ -7,7 +7,7 @@ import type { RouteAnswer, RouteCall } from './routeCalls.js';
 import { ROUTES, type Route, type RouteName } from './routes.js';
 import { type Problem, problemSchema } from './views.js';
 
-/** The coordinator said no: `code` is of the table of rejections. Sending the same again gets the same answer. */
+/** The coordinator said no: `code` is of the table of rejections. What may change: README.md, "Idempotency". */
 export class RejectedError extends Error {
   override readonly name = 'RejectedError';
   readonly code: RejectionCode;

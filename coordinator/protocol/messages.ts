@@ -1,6 +1,6 @@
 /**
  * The signed messages by which the parties move the market. Each is EIP-712 typed data under one domain; its digest is
- * its idempotency key: the same digest gets the first answer, always.
+ * its idempotency key: the same digest gets the first answer that was kept. See README.md, "Idempotency".
  */
 import { z } from 'zod';
 import {
