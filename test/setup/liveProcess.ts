@@ -89,7 +89,10 @@ export class LiveProcess {
   /** As Ctrl-C would; killed when it takes too long. @returns the exit code, or the signal that ended it */
   async stop(): Promise<number | string> {
     if (this.#end === null) this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
+    const timer = setTimeout(() => {
+      this.texts.push('did not stop in time and was killed');
+      this.#child.kill('SIGKILL');
+    }, STOP_WITHIN_MS);
     try {
       return await this.#ended;
     } finally {
