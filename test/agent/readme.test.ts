@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const root = new URL('../../', import.meta.url);
+const page = readFileSync(new URL('prover-agent/README.md', root), 'utf8');
+
+const sources = readdirSync(new URL('prover-agent', root), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => readFileSync(new URL(`prover-agent/${file}`, root), 'utf8'));
+
+/** Names in code in the first cells of a table. */
+function namesUnder(header: string): string[] {
+  const lines = page.slice(page.indexOf(header)).split('\n').slice(2);
+  const cells = lines.slice(0, lines.indexOf('')).map((row) => row.split('|')[1]!);
+  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)).sort();
+}
+
+describe('the page of the agent', () => {
+  it('has every flag of the command', () => {
+    const command = readFileSync(new URL('coordinator/cli/agent.ts', root), 'utf8');
+    const flags = [...command.matchAll(/[oO]ption\(\s*'(--[^']+)'/g)].map(([, flag]) => flag!);
+    expect(flags.length).toBeGreaterThan(10);
+    expect(namesUnder('| flag | default |')).toEqual(flags.sort());
+  });
+
+  it('has every event of the log', () => {
+    const events = sources.flatMap((text) => [...text.matchAll(/\blog\(\s*'([a-zA-Z]+)'/g)].map(([, event]) => event!));
+    expect(namesUnder('| event | when |')).toEqual([...new Set(events)].sort());
+  });
+});
