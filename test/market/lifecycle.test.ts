@@ -212,12 +212,17 @@ describe('fault before penalty', () => {
 
   it('calls nobody after the deadline: no give-up counts, no lease', async () => {
     const { jobId } = await award();
-    const { deadlineMs } = market.job(jobId);
-    market.nowMs = deadlineMs - 1;
+    const { deadlineMs, backupStartMs } = market.job(jobId);
+    market.nowMs = backupStartMs! - 1;
     const { submissionId } = await market.deliver(cheap, jobId);
     market.nowMs = deadlineMs;
     expect(await market.giveUp(cheap, jobId)).toMatchObject({ ok: false, code: 'jobEnded' });
-    await market.run({ kind: 'missLease', jobId, prover: solid.address, lastSeenMs: 0 });
+    for (const { address } of [cheap, solid]) {
+      await market.run({ kind: 'missLease', jobId, prover: address, lastSeenMs: 0 });
+    }
+    expect(await market.run({ kind: 'activateBackup', jobId })).toMatchObject({ entries: [] });
+    expect(await market.run({ kind: 'expireJob', jobId })).toMatchObject({ entries: [] });
+    expect(market.job(jobId)).toMatchObject({ status: 'awarded', activatedAtMs: null });
     await market.judge(jobId, submissionId, false);
     expect(market.job(jobId).outcome).toBe('expired');
     expect(market.freeWei(solid)).toBe(100n * ETH);
