@@ -19,7 +19,7 @@ import { applyMigrations } from '#journal/migrate.js';
 import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
-import { createBellQueue } from '#queue/bellQueue.js';
+import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
 import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
@@ -59,7 +59,10 @@ export async function startCoordinator(
 ): Promise<Coordinator> {
   const closers: Closer[] = [];
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+    for (const closer of closers.splice(0).reverse()) {
+      // One part that cannot be closed must not keep the others, the database above all, from closing.
+      await closer().catch((error) => console.error('understudy coordinator: a part did not close:', error));
+    }
   };
   try {
     const running = await compose(config, standIns, closers);
@@ -110,7 +113,8 @@ async function compose(
   wakeUps = await startWakeUps({ pool, journal, bells, judge, nowMs, log });
   closers.push(wakeUps.stop);
 
-  const url = await serve(config, { pool, journal, verifier, operatorKey, circuit, log, nowMs }, closers);
+  const isReady = () => partsAreReady(bells, verifier, circuit);
+  const url = await serve(config, { pool, journal, verifier, isReady, circuit, log, nowMs }, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: died };
 }
@@ -170,11 +174,17 @@ function followOthers(journal: Journal, log: Logger): Closer {
   return async () => clearInterval(timer);
 }
 
+/** True when the queue answers and the verifier takes work: the database is asked by the API itself. */
+async function partsAreReady(bells: BellQueue, verifier: VerifierPool, { circuit }: BuiltInCircuit): Promise<boolean> {
+  const [, key] = await Promise.all([bells.counts(), verifier.checkVerificationKey(circuit.verificationKey)]);
+  return key.ok;
+}
+
 interface Parts {
   pool: Pool;
   journal: Journal;
   verifier: VerifierPool;
-  operatorKey: OperatorKey;
+  isReady: () => Promise<boolean>;
   circuit: BuiltInCircuit;
   log: Logger;
   nowMs: () => number;
@@ -202,6 +212,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),
     nowMs,
     faucetLimitWei: config.faucetLimitWei,
+    isReady: parts.isReady,
     log: apiLog,
     options: { rateLimitPerSec: config.rateLimitPerSec, ...optional('publicUrl', config.publicUrl) },
   });
