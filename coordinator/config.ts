@@ -34,6 +34,8 @@ export const coordinatorConfigSchema = z.strictObject({
   publicUrl: z.url().optional(),
   /** Log what each busy period has cost this process: event loop delay and memory. See processMetrics.ts. */
   metrics: z.boolean().default(false),
+  /** Take clients' addresses from x-forwarded-for: only behind a proxy that sets it. */
+  trustProxy: z.boolean().default(false),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>;

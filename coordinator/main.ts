@@ -214,7 +214,11 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     faucetLimitWei: config.faucetLimitWei,
     isReady: parts.isReady,
     log: apiLog,
-    options: { rateLimitPerSec: config.rateLimitPerSec, ...optional('publicUrl', config.publicUrl) },
+    options: {
+      rateLimitPerSec: config.rateLimitPerSec,
+      trustProxy: config.trustProxy,
+      ...optional('publicUrl', config.publicUrl),
+    },
   });
   closers.push(() => app.close());
   return app.listen({ host: config.host, port: config.port });

@@ -33,11 +33,16 @@ export async function run(args: string[]): Promise<number> {
     .description('credit an account from the faucet of a demo market')
     .argument('<address>', 'the account', address)
     .option('--coordinator <url>', 'address of the coordinator', DEFAULT_URL)
-    .option('--amount-wei <wei>', 'how much', weiAmount, 10n ** 18n)
-    .action(async (account: Address, { coordinator, amountWei }: { coordinator: string; amountWei: bigint }) => {
-      await fund(connect(coordinator), account, amountWei);
-      console.log(`${account} was credited ${amountWei} wei`);
-    });
+    .option('--amount-wei <wei>', 'how much (default: 10^18)', weiAmount)
+    .action(
+      async (
+        account: Address,
+        { coordinator, amountWei = 10n ** 18n }: { coordinator: string; amountWei?: bigint },
+      ) => {
+        await fund(connect(coordinator), account, amountWei);
+        console.log(`${account} was credited ${amountWei} wei`);
+      },
+    );
   return runProgram(program, args);
 }
 

@@ -22,6 +22,7 @@ interface CoordinatorFlags {
   verifierThreads: number;
   rateLimit: number;
   publicUrl?: string;
+  trustProxy?: true;
   metrics?: true;
   logLevel: string;
 }
@@ -42,6 +43,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--rate-limit <count>', 'requests a second and address; 0 is off', wholeNumber(0, 1_000_000), 600)
     .option('--public-url <url>', 'the address that clients use, when it differs from the one listened on')
     .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
+    .option('--trust-proxy', 'take clients’ addresses from x-forwarded-for, behind a proxy that sets it')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: CoordinatorFlags) => {

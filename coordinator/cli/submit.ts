@@ -11,7 +11,7 @@ interface SubmitOptions {
   label: string;
   deadlineSec: number;
   bidWindowMs: number;
-  maxPriceWei: bigint;
+  maxPriceWei?: bigint;
   missCostWei?: bigint;
   backup: 'market' | 'required' | 'none';
   award: 'cheapest' | 'fastest';
@@ -35,7 +35,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--label <text>', 'a name for the block', 'block')
     .option('--deadline-sec <seconds>', 'time from now until the deadline', wholeNumber(1, 2_592_000), 600)
     .option('--bid-window-ms <ms>', 'how long bids are taken', wholeNumber(1, 600_000), 2_000)
-    .option('--max-price-wei <wei>', 'the most to pay for one job', weiAmount, 10n ** 15n)
+    .option('--max-price-wei <wei>', 'the most to pay for one job (default: 10^15)', weiAmount)
     .option('--miss-cost-wei <wei>', 'what one missed job would cost you (default: the max price)', weiAmount)
     .addOption(new Option('--backup <policy>', 'cover').choices(['market', 'required', 'none']).default('market'))
     .addOption(new Option('--award <policy>', 'who wins').choices(['cheapest', 'fastest']).default('cheapest'))
@@ -54,6 +54,7 @@ async function submit(file: string, options: SubmitOptions): Promise<number> {
   const market = await client.call('getMarket', {});
   const blockFile: unknown = JSON.parse(await readFile(file, 'utf8'));
   const requester = openKeyFile(options.keyFile);
+  const maxPriceWei = options.maxPriceWei ?? 10n ** 15n;
   const { label, bidWindowMs, backup, award, pricing } = options;
   const blockId = await submitBlockFile(client, market, requester, blockFile, {
     label,
@@ -62,8 +63,8 @@ async function submit(file: string, options: SubmitOptions): Promise<number> {
     award,
     pricing,
     deadlineMs: market.nowMs + options.deadlineSec * 1_000,
-    maxPriceWei: options.maxPriceWei.toString(),
-    missCostWei: (options.missCostWei ?? options.maxPriceWei).toString(),
+    maxPriceWei: maxPriceWei.toString(),
+    missCostWei: (options.missCostWei ?? maxPriceWei).toString(),
   });
   console.log(`block ${blockId} is accepted`);
   if (!options.wait) return 0;

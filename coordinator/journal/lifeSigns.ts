@@ -3,13 +3,14 @@
  * stood still, has the gap put on record, so that the coordinator's downtime never costs a prover.
  */
 import type { Pool } from 'pg';
+import { parametersOf } from '#market/state.js';
 import type { Journal } from './journalPort.js';
 
 /** How often a sign of life is written. */
 export const SIGN_INTERVAL_MS = 1_000;
 
-/** A process that did not get to write its sign for so long stood still, or had no database. */
-const STALL_MS = 4_000;
+/** Rows of processes that ended so long ago are dropped. */
+const STALE_SIGN_MS = 3_600_000;
 
 export interface LifeSigns {
   stop(): Promise<void>;
@@ -28,11 +29,13 @@ export async function startLifeSigns(options: {
     { kind: 'startCoordinator', lastSignMs: (await lastSignMs(pool)) ?? nowMs(), cause: 'start' },
     null,
   );
+  // The gap is on record now; what is left of earlier processes is of no use any more.
+  await pool.query('DELETE FROM replicas WHERE last_sign_ms < $1', [nowMs() - STALE_SIGN_MS]);
   await sign(options);
   let lastSignedMs = nowMs();
   let signing: Promise<void> = Promise.resolve();
   const tick = async () => {
-    if (nowMs() - lastSignedMs > STALL_MS) {
+    if (nowMs() - lastSignedMs >= parametersOf(journal.state()).downtimeMsMin) {
       const lastMs = (await lastSignMs(pool)) ?? nowMs();
       await journal.execute({ kind: 'startCoordinator', lastSignMs: lastMs, cause: 'stall' }, null);
     }

@@ -11,6 +11,7 @@
  * by 10^12 (two probabilities in parts per million), so that all of it is integers.
  */
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { bondMaxWei, lateDamageWei } from '#protocol/bonds.js';
 import type { Award, NoAwardReason } from '#protocol/entries.js';
 import type { Bid, BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
@@ -103,19 +104,6 @@ export function clear(input: ClearingInput): ClearingResult {
     }
   }
   return result;
-}
-
-/**
- * The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. Dearer cover
- * and standby fee can each come close to the max price.
- */
-export function bondMaxWei(maxPriceWei: bigint, parameters: Parameters): bigint {
-  return 2n * maxPriceWei + lateDamageWei(maxPriceWei, parameters);
-}
-
-/** What a defaulter owes beyond dearer cover and standby fee, in wei. */
-export function lateDamageWei(maxPriceWei: bigint, parameters: Parameters): bigint {
-  return (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
 }
 
 function seatOf(candidate: Candidate, input: ClearingInput): Seat {

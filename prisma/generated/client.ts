@@ -58,7 +58,7 @@ export type Entry = Prisma.EntryModel
 export type LogTile = Prisma.LogTileModel
 /**
  * Model Command
- * The first answer to every signed message, accepted or not.
+ * The first answer to each message, by its digest: every acceptance, and the rejections that time cannot cure.
  */
 export type Command = Prisma.CommandModel
 /**

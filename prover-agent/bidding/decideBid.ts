@@ -1,7 +1,11 @@
+import { bondMaxWei } from '#protocol/bonds.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { RoundView } from '#protocol/views.js';
+
+/** A bid outlives its round's window by this, in milliseconds: downtime of the coordinator may put the closing off. */
+const EXPIRY_MS = 60_000;
 
 /** Why an agent does not bid for a round. */
 export type SkipCode = 'circuitUnknown' | 'roundClosed' | 'tooLittleTime' | 'aboveMaxPrice' | 'noBond';
@@ -63,7 +67,7 @@ export function decideBid(input: BidInput): BidDecision {
     maxJobs,
     maxConcurrent: input.slots,
     provingMsP95: promisedMs,
-    expiresAtMs: round.closesAtMs,
+    expiresAtMs: round.closesAtMs + EXPIRY_MS,
     salt: input.salt,
   };
   return { ok: true, bid };
@@ -77,11 +81,6 @@ function skip(code: SkipCode, detail: string): BidDecision {
 export function pricesOf(pricing: Pricing, promisedMs: number): { priceWei: bigint; standbyWei: bigint } {
   const priceWei = pricing.priceWei ?? (pricing.pricePerSecondWei * BigInt(promisedMs) + 999n) / 1_000n;
   return { priceWei, standbyWei: pricing.standbyWei ?? priceWei / 20n };
-}
-
-/** What a candidate must have free to be eligible: the market's bound of one bond. ARCHITECTURE.md, "Bonds". */
-function bondMaxWei(maxPriceWei: bigint, parameters: BidInput['parameters']): bigint {
-  return maxPriceWei + (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
 }
 
 /**

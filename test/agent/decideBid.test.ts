@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BidInput, decideBid, pricesOf } from '#agent/bidding/decideBid.js';
-import { bondMaxWei } from '#market/clear.js';
 import { bidFlaw } from '#market/commands/placeBid.js';
 import { finishAtMs } from '#market/load.js';
+import { bondMaxWei } from '#protocol/bonds.js';
 import { bidSchema } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { BLOCK_ID, OTHER } from './agentFixtures.js';

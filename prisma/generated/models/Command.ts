@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.js"
 
 /**
  * Model Command
- * The first answer to every signed message, accepted or not.
+ * The first answer to each message, by its digest: every acceptance, and the rejections that time cannot cure.
  */
 export type CommandModel = runtime.Types.Result.DefaultSelection<Prisma.$CommandPayload>
 

@@ -1,0 +1,15 @@
+/** How large bonds get: the market locks by these rules, and an agent bids by them. Source: ARCHITECTURE.md, "Bonds". */
+import type { Parameters } from './parameters.js';
+
+/** What a defaulter owes beyond dearer cover and standby fee, in wei. */
+export function lateDamageWei(maxPriceWei: bigint, parameters: Pick<Parameters, 'lateDamageBps'>): bigint {
+  return (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
+}
+
+/**
+ * The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. Dearer cover
+ * and standby fee can each come close to the max price.
+ */
+export function bondMaxWei(maxPriceWei: bigint, parameters: Pick<Parameters, 'lateDamageBps'>): bigint {
+  return 2n * maxPriceWei + lateDamageWei(maxPriceWei, parameters);
+}
