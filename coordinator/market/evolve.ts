@@ -182,7 +182,12 @@ const EVOLVERS: Evolvers = {
     for (const job of state.jobs.values()) {
       if (job.status !== 'awarded') continue;
       const goneSinceMs = atMs - gapMs;
-      for (const side of [job.primary, job.backup]) if (side && side.dueMs >= goneSinceMs) side.dueMs += gapMs;
+      for (const side of [job.primary, job.backup]) {
+        if (!side) continue;
+        if (side.dueMs >= goneSinceMs) side.dueMs += gapMs;
+        // What counts as proving time begins later too: the downtime was not the prover's.
+        if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + gapMs, atMs);
+      }
       if (job.backupStartMs !== null) job.backupStartMs += gapMs;
     }
   },
