@@ -161,8 +161,13 @@ async function prepareCircuits(
       continue;
     }
     const factory = options.createProver ?? createProver;
-    const prepared = await prepareCircuit({ circuit, config, measurements, createProver: factory, load, log });
-    circuits.set(circuit.circuitId, prepared);
+    const { circuitId } = circuit;
+    const onLost = (error: unknown) => {
+      circuits.delete(circuitId);
+      log('circuitFailed', { circuitId, reason: messageOf(error) });
+    };
+    const parts = { circuit, config, measurements, createProver: factory, load, log, onLost };
+    circuits.set(circuitId, await prepareCircuit(parts));
   }
 }
 

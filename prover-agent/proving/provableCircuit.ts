@@ -5,7 +5,7 @@ import type { AgentConfig } from '../config.js';
 import type { AgentLog } from '../log.js';
 import { handicapProver } from './handicappedProver.js';
 import type { MeasuredSetting, Measurements } from './measurements.js';
-import { type Prover, type ProverFactory, sharedBytes } from './prover.js';
+import { type Prover, type ProverFactory, ProvingError, sharedBytes } from './prover.js';
 import { sampleInput } from './sampleInput.js';
 
 /** A circuit whose zkProofs this machine makes, one prover for each slot. */
@@ -21,9 +21,11 @@ export function isProvable(circuit: CircuitView): boolean {
 }
 
 /**
- * Gets a circuit ready: artifacts in memory once, a prover for each slot warm, and its time measured on the real
- * circuit with all slots at work, unless an earlier start has measured the same setting.
+ * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
+ * all slots at work. When an earlier start has measured the same setting, the provers warm up while the agent bids
+ * already: a bid needs the promise, not the prover.
  * @param load - fetches an artifact and checks its hash
+ * @param onLost - called when a prover turns out not to load after the circuit was handed out
  */
 export async function prepareCircuit(options: {
   circuit: CircuitView;
@@ -32,6 +34,7 @@ export async function prepareCircuit(options: {
   createProver: ProverFactory;
   load(name: ArtifactName): Promise<Uint8Array>;
   log: AgentLog;
+  onLost(error: unknown): void;
 }): Promise<ProvableCircuit> {
   const { circuit, config, measurements, log } = options;
   const { circuitId } = circuit;
@@ -44,9 +47,16 @@ export async function prepareCircuit(options: {
   const raw = Array.from({ length: slots }, () =>
     options.createProver({ wasm, zkey, verificationKey: circuit.verificationKey, threads, selfCheck }),
   );
-  await Promise.all(raw.map((prover) => prover.warm()));
   const setting: MeasuredSetting = { circuitId, threads, slots, handicap };
-  if (!measurements.has(setting)) measurements.add(setting, handicap * (await measure(raw)));
+  const warming = Promise.all(raw.map((prover) => prover.warm()));
+  if (measurements.has(setting)) {
+    warming.catch((error) => {
+      if (!(error instanceof ProvingError && error.code === 'cancelled')) options.onLost(error);
+    });
+  } else {
+    await warming;
+    measurements.add(setting, handicap * (await measure(raw)));
+  }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
   log('circuitReady', { circuitId, promisedMs, typicalMs });
   return { circuitId, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };

@@ -68,14 +68,14 @@ async function startAll(options: DemoOptions, children: Child[]): Promise<Omit<D
   const url = await coordinator.waitFor(({ url }) => (typeof url === 'string' ? url : undefined));
   const client = connect(url);
   const requester = openKeyFile(join(home, 'requester.json'));
-  await topUp(client, requester.address);
   say(`the coordinator is up at ${url}; starting ${options.agentCount} agents`);
   if (demoAgents(options.agentCount).some(({ name }) => !existsSync(join(home, 'agents', name, 'measurements.json')))) {
     say('each of them measures itself on the real circuit first: half a minute or so, once');
   }
-  const agents = await Promise.all(
-    demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, children)),
-  );
+  const [agents] = await Promise.all([
+    Promise.all(demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, children))),
+    topUp(client, requester.address),
+  ]);
   for (const { name, promisedMs } of agents) say(`${name} promises a zkProof in ${seconds(promisedMs)}`);
   const restart = async (agent: RunningAgent) => {
     const { child } = runAgent(agent, url, home, children);

@@ -11,7 +11,6 @@ import { runProgram, wholeNumber } from '../commandLine.js';
 import { submitBlockFile } from '../requester.js';
 import { type DemoMarket, startDemoMarket } from './demoMarket.js';
 import { LiveView } from './liveView.js';
-import { reportText, summarize } from './summary.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const EXAMPLE_BLOCK = join(ROOT, 'circuits/examples/block-8.json');
@@ -137,6 +136,8 @@ async function proveBlock(
     { name: 'requester', address: market.requester.address },
     ...market.agents.map(({ name, address }) => ({ name, address })),
   ];
+  // Replay and verifier are wanted only now: at the start they would hold up the first round.
+  const { reportText, summarize } = await import('./summary.js');
   const report = await summarize(market.client, blockId, label, parties);
   view.say(reportText(report));
   if (flags.report) {
