@@ -84,7 +84,10 @@ async function compose(
   const operatorKey = openOperatorKey(join(config.dataDir, 'operator-key.pem'), config.origin);
   const { databaseUrl, died } = await openDatabase(config, log, closers);
   const pool = new Pool({ connectionString: databaseUrl, max: 12 });
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
+  pool.on('error', ({ message }) => {
+    // A pool that ends does not wait for its sockets, which the server then cuts.
+    if (!pool.ending) log.warn({ reason: message }, 'an idle database connection was lost');
+  });
   closers.push(() => pool.end());
   await applyMigrations(pool);
 

@@ -65,7 +65,10 @@ function openPool(databaseUrl: string | undefined, log: BellLog): Pool {
     options: `-c search_path=${SCHEMA},public`,
     keepAlive: true,
   });
-  pool.on('error', (error) => log.warn({ error }, 'queue lost a database connection'));
+  pool.on('error', ({ message }) => {
+    // A pool that ends does not wait for its sockets, which the server then cuts.
+    if (!pool.ending) log.warn({ reason: message }, 'queue lost a database connection');
+  });
   return pool;
 }
 

@@ -1,5 +1,5 @@
 import { BID_CLIENTS, measureBids } from './journalBids.js';
-import { measureLifecycles, SUBMISSION_CLIENTS } from './journalLifecycles.js';
+import { type LifecycleRun, measureLifecycles, SUBMISSION_CLIENTS } from './journalLifecycles.js';
 import { type Measure, median } from './measure.js';
 import { withCleanUp } from './temporary.js';
 
@@ -27,15 +27,7 @@ export async function run(options: { quick: boolean }): Promise<Measure[]> {
       'Merkle tree, the sealed bid, commit to disk, the signed receipt. Bids were signed beforehand.',
   );
   const lives = await withCleanUp((atEnd) => measureLifecycles(atEnd, options.quick ? 8 : 32));
-  console.log(
-    `\n${lives.jobs} jobs in ${lives.rounds} rounds whose windows ended together: ` +
-      `${lives.lifecyclesPerSecond.toFixed(0)} lives a second. The last round was cleared after ` +
-      `${lives.clearingMs.toFixed(0)} ms, the last job accepted after ${lives.elapsedMs.toFixed(0)} ms; submissions ` +
-      `from ${SUBMISSION_CLIENTS} clients were answered after ${lives.latencyP50Ms.toFixed(0)} ms (p50), ` +
-      `${lives.latencyP99Ms.toFixed(0)} ms (p99).\nIncluded: clearing with primary, backup and Vickrey prices, bonds, ` +
-      'submission over HTTP with its signature checked, verdict, payment, all durable. NOT included: checking the ' +
-      'zkProofs. The verifier is replaced by one that says yes, for this measurement only; see "bench verify".\n',
-  );
+  console.log(describe(lives));
   const atLeast = (name: string, value: number, unit: string): Measure => {
     const target = `at least ${LEAST_PER_SECOND}`;
     return { name, value, unit, target, holds: value >= LEAST_PER_SECOND };
@@ -46,4 +38,21 @@ export async function run(options: { quick: boolean }): Promise<Measure[]> {
     { name: 'bidLatencyP99Ms', value: p99Ms, unit: 'ms', target: 'for information', holds: true },
     atLeast('lifecyclesPerSecond', lives.lifecyclesPerSecond, 'jobs/s'),
   ];
+}
+
+function describe(lives: LifecycleRun): string {
+  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  return [
+    '',
+    `${lives.jobs} jobs in ${lives.rounds} rounds whose windows ended within ${ms(lives.windowSpreadMs)}: ` +
+      `${lives.lifecyclesPerSecond.toFixed(0)} lives a second.`,
+    `The last round was cleared after ${ms(lives.clearingMs)}, the last job accepted after ${ms(lives.elapsedMs)}; ` +
+      `submissions from ${SUBMISSION_CLIENTS} clients were answered after ${ms(lives.latencyP50Ms)} (p50), ` +
+      `${ms(lives.latencyP99Ms)} (p99).`,
+    'Included: clearing with primary, backup and Vickrey prices, bonds, submission over HTTP with its signature ' +
+      'checked, verdict, payment, all durable.',
+    'NOT included: checking the zkProofs. The verifier is replaced by one that says yes, for this measurement only; ' +
+      'for what it takes see "bench verify".',
+    '',
+  ].join('\n');
 }

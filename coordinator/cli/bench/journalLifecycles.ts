@@ -53,6 +53,8 @@ export interface LifecycleRun extends LoadResult {
   jobs: number;
   rounds: number;
   lifecyclesPerSecond: number;
+  /** From the end of the first bid window to that of the last: they cannot be made to end at the same moment. */
+  windowSpreadMs: number;
   /** From the end of the first bid window until the last round was cleared, in milliseconds. */
   clearingMs: number;
 }
@@ -84,11 +86,19 @@ export async function measureLifecycles(atEnd: AtEnd, blockCount: number): Promi
   });
   const endedAtMs = Math.max(...(await Promise.all([...submissions.keys()].map(completed))));
   const load = await queue.finish();
-  const firstClosedAtMs = await firstClosing(client, [...submissions.keys()]);
+  const closings = await closingsOf(client, [...submissions.keys()]);
+  const firstClosedAtMs = Math.min(...closings);
   const jobs = [...submissions.values()].reduce((total, bodies) => total + bodies.length, 0);
   const elapsedMs = endedAtMs - firstClosedAtMs;
-  const clearingMs = Math.max(...cleared) - firstClosedAtMs;
-  return { ...load, elapsedMs, jobs, rounds: blockCount, clearingMs, lifecyclesPerSecond: (1_000 * jobs) / elapsedMs };
+  return {
+    ...load,
+    elapsedMs,
+    jobs,
+    rounds: blockCount,
+    windowSpreadMs: Math.max(...closings) - firstClosedAtMs,
+    clearingMs: Math.max(...cleared) - firstClosedAtMs,
+    lifecyclesPerSecond: (1_000 * jobs) / elapsedMs,
+  };
 }
 
 async function startUnverifyingCoordinator(atEnd: AtEnd): Promise<string> {
@@ -159,9 +169,9 @@ async function signSubmissions(client: Client, domain: SigningDomain, prover: Ac
   });
 }
 
-async function firstClosing(client: Client, blockIds: readonly Hex[]): Promise<number> {
+async function closingsOf(client: Client, blockIds: readonly Hex[]): Promise<number[]> {
   const rounds = await Promise.all(
     blockIds.map((blockId) => client.call('getRound', { params: { roundId: `${blockId}.r0` } })),
   );
-  return Math.min(...rounds.map(({ closesAtMs }) => closesAtMs));
+  return rounds.map(({ closesAtMs }) => closesAtMs);
 }
