@@ -1,11 +1,14 @@
 /** Agents that are killed in the middle of a real proof. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { buildExampleBlock } from '#circuits/exampleBlock.js';
 import type { JobView } from '#protocol/views.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
 import { LiveAgent } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';
 import { until } from '../setup/liveProcess.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const MAX_PRICE_WEI = 10n ** 15n;
 

@@ -1,5 +1,5 @@
 /** Provers that try to be paid for nothing: other jobs' zkProofs, copies of other people's, and garbage. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accountOf, newPrivateKey } from '#agent/client/account.js';
 import type { Session } from '#agent/client/session.js';
 import { rerandomise, writeG2 } from '#cli/bench/rerandomise.js';
@@ -12,6 +12,9 @@ import { InstantAgent } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';
 import { until } from '../setup/liveProcess.js';
 import { Q, strayTwistPoint } from '../verifier/twistPoints.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let market: LiveMarket;
 let samples: BlockSample[];

@@ -1,5 +1,5 @@
 /** The coordinator is away for long: what it missed must cost no prover. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { ProverRecord } from '#market/state.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import { BLOCK_8 } from '../fixtures/block8.js';
@@ -7,6 +7,9 @@ import { expectedPayout } from '../setup/expectedPayout.js';
 import { InstantAgent } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';
 import { until } from '../setup/liveProcess.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let market: LiveMarket;
 let primary: InstantAgent;

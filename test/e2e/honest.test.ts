@@ -2,11 +2,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import * as snarkjs from 'snarkjs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { BLOCK_8 } from '../fixtures/block8.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
 import { LiveAgent } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let market: LiveMarket;
 let agents: LiveAgent[];

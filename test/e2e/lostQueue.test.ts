@@ -1,10 +1,13 @@
 /** A market that nobody serves, and one whose queue forgets everything all the time. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { BLOCK_8 } from '../fixtures/block8.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
 import { InstantAgent } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const MAX_PRICE_WEI = 10n ** 15n;
 

@@ -1,5 +1,5 @@
 /** Two coordinators on one database, and messages that come more than once. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accountOf, newPrivateKey, randomBytes32 } from '#agent/client/account.js';
 import type { Session } from '#agent/client/session.js';
 import { contentHashOf } from '#protocol/contentHash.js';
@@ -11,6 +11,9 @@ import { expectedPayout } from '../setup/expectedPayout.js';
 import { InstantAgent } from '../setup/liveAgents.js';
 import { ETHER, type LiveCoordinator, LiveMarket } from '../setup/liveMarket.js';
 import { until } from '../setup/liveProcess.js';
+
+// Other work may share the machine; what is waited for has deadlines of its own.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let market: LiveMarket;
 /** The one that the agents use, and the one that the requester uses. */

@@ -138,7 +138,7 @@ export class InstantAgent {
     }
   }
 
-  /** Waits until the agent has logged an event, counted from the event number `since`. */
+  /** Waits until the agent has logged an event. */
   async event(event: string, isWanted: (fields: Readonly<Record<string, unknown>>) => boolean = () => true) {
     const last = () => JSON.stringify(this.events.slice(-10));
     const look = () => this.events.find((one) => one.event === event && isWanted(one.fields));

@@ -1,5 +1,5 @@
 /** Processes of the `understudy` command that a test starts, watches and ends by their process id. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -9,9 +9,20 @@ const STOP_WITHIN_MS = 20_000;
 
 /** What is still running: ended at the latest when the test's own process ends. */
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
+function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
-});
+}
+process.on('exit', endAll);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    endAll();
+    process.kill(process.pid, signal);
+  });
+}
+
+/** Linux can end a process with its parent, even when that is killed, by util-linux's setpriv. */
+const LEASH = ['setpriv', '--pdeathsig', 'KILL'];
+const hasLeash = process.platform === 'linux' && spawnSync(LEASH[0]!, [...LEASH.slice(1), 'true']).status === 0;
 
 /** One line of JSON that a process has written. */
 export type LogLine = Record<string, unknown>;
@@ -44,7 +55,8 @@ export class LiveProcess {
 
   constructor(args: string[], environment: Record<string, string> = {}) {
     const { UNDERSTUDY_KEY: _key, DATABASE_URL: _database, REDIS_URL: _redis, ...inherited } = process.env;
-    this.#child = spawn(process.execPath, [PROGRAM, ...args], {
+    const [file, ...rest] = [...(hasLeash ? LEASH : []), process.execPath, PROGRAM, ...args];
+    this.#child = spawn(file!, rest, {
       env: { ...inherited, ...environment, UNDERSTUDY_PREPARED: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
