@@ -172,6 +172,23 @@ describe('an agent', () => {
     expect(callsOf('submitProof')).toHaveLength(3);
   });
 
+  it('proves again when the feed brings the invalid verdict before the delivery is answered', async () => {
+    dues = [mine(0)];
+    const { jobId } = dues[0]!;
+    const submit = coordinator.handlers.submitProof!;
+    coordinator.handlers.submitProof = async (request) => {
+      const about = { atMs: Date.now(), jobId, prover: account.address, role: 'primary' as const };
+      const submissionId = `0x${'0'.repeat(63)}1` as const;
+      if (!happened('zkProofInvalid')) {
+        coordinator.publish({ type: 'proofRejected', ...about, submissionId, code: 'equationFails' });
+        await until(() => happened('zkProofInvalid'), 'the verdict');
+      }
+      return submit(request);
+    };
+    start(slowProver(5));
+    await until(() => callsOf('submitProof').length === 2, 'the second delivery');
+  });
+
   it('hands back an input whose hash is not the one of the job', async () => {
     dues = [mine(0, { inputHash: `0x${'ee'.repeat(32)}` })];
     start(slowProver(5));
