@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const OWNER_FILE = 'owner.json';
-const CLAIM_ATTEMPTS_MAX = 20;
+const CLAIM_ATTEMPTS_MAX = 200;
+/** A takeover takes milliseconds; one so old was interrupted. */
+const TAKEOVER_MS_MAX = 2_000;
 const POLL_MS = 20;
 const ORPHAN_FAST_STOP_MS = 15_000;
 const ORPHAN_LAST_STOP_MS = 5_000;
@@ -62,20 +64,48 @@ async function linkIfFree(draft: string, file: string): Promise<boolean> {
   }
 }
 
-/** Moves a dead claim aside; when somebody replaced it in between, the living claim is put back. */
+/**
+ * Removes a claim whose process has died. Only the holder of the takeover folder removes claims, and claims are made
+ * only where there is none, so what it has read cannot turn into a living claim before it is removed.
+ */
 async function removeDeadClaim(file: string, dataDir: string): Promise<void> {
-  const seen = await readFile(file, 'utf8').catch(() => undefined);
-  if (seen === undefined) return;
-  const owner = parseOwner(seen);
+  throwIfAlive(await readClaim(file), dataDir);
+  const takeover = `${file}.takeover`;
+  if (!(await makeFolder(takeover))) {
+    await delay(POLL_MS);
+    if (await isOlderThan(takeover, TAKEOVER_MS_MAX)) await rm(takeover, { recursive: true, force: true });
+    return;
+  }
+  try {
+    throwIfAlive(await readClaim(file), dataDir);
+    await rm(file, { force: true });
+  } finally {
+    await rm(takeover, { recursive: true, force: true });
+  }
+}
+
+async function readClaim(file: string): Promise<Owner | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : parseOwner(text);
+}
+
+function throwIfAlive(owner: Owner | undefined, dataDir: string): void {
   if (owner && isSameProcess(owner)) throw new AlreadyRunningError(owner.pid, dataDir);
-  const aside = `${file}.${randomBytes(6).toString('hex')}`;
-  const moved = await rename(file, aside).then(
-    () => true,
-    () => false,
-  );
-  if (!moved) return;
-  if ((await readFile(aside, 'utf8')) !== seen) await linkIfFree(aside, file);
-  await rm(aside, { force: true });
+}
+
+async function makeFolder(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function isOlderThan(path: string, ms: number): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > ms;
 }
 
 function parseOwner(text: string): Owner | undefined {

@@ -30,7 +30,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
 });
 
 async function start(): Promise<EmbeddedPostgres> {
@@ -206,7 +206,9 @@ test.runIf(runningAsRoot)("root's server runs unprivileged, also below a folder 
   const first = await start();
   const cluster = join(dataDir, 'cluster');
   expect((await lstat(cluster)).isSymbolicLink()).toBe(true);
-  cleanUps.unshift(async () => rm(dirname(await realpath(cluster)), { recursive: true }));
+  cleanUps.unshift(async () =>
+    rm(dirname(await realpath(cluster)), { recursive: true, maxRetries: 50, retryDelay: 100 }),
+  );
   expect((await stat(`/proc/${first.pid}`)).uid).not.toBe(0);
   await query(first.databaseUrl, WRITE);
   await first.stop();

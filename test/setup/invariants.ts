@@ -28,7 +28,8 @@ export function logFlaws(entries: Entry[]): string[] {
     }
   }
   for (const [key, times] of paid) {
-    if (times > 1 && (key.endsWith(' price') || key.endsWith(' standbyFee'))) flaws.push(`I2: ${key} paid ${times} times`);
+    if (times > 1 && (key.endsWith(' price') || key.endsWith(' standbyFee')))
+      flaws.push(`I2: ${key} paid ${times} times`);
   }
   return flaws;
 }

@@ -39,6 +39,8 @@ export interface BlockRun {
   /** The way to the last zkProof, along the agent that made it: adds up to `elapsedMs`. */
   stages: Stage[];
   agents: AgentShare[];
+  /** What the agent that ended last spent on witnesses and zkProofs, in milliseconds. */
+  longestWorkMs: number;
 }
 
 /**
@@ -139,7 +141,7 @@ function accountFor(
   entries: BlockEntries,
   agents: readonly BenchAgent[],
   bundle: BundleView,
-): Pick<BlockRun, 'stages' | 'agents'> {
+): Omit<BlockRun, 'elapsedMs'> {
   const made = agents.map((agent) => ({ agent, proofs: proofsOf(agent.readLog(), bundle) }));
   const lastOf = (proofs: readonly ProofTimes[]) => Math.max(0, ...proofs.map(({ madeAtMs }) => madeAtMs));
   const last = made.reduce((a, b) => (lastOf(b.proofs) > lastOf(a.proofs) ? b : a));
@@ -151,7 +153,11 @@ function accountFor(
     provingMs: sum(proofs.map(({ provingMs }) => provingMs)) / Math.max(1, proofs.length),
     idleAtEndMs: proofs.length > 0 ? lastMadeAtMs - lastOf(proofs) : lastMadeAtMs - entries.clearedAtMs,
   }));
-  return { stages: stagesOf(calledAtMs, elapsedMs, entries, last.proofs, lastMadeAtMs), agents: shares };
+  return {
+    stages: stagesOf(calledAtMs, elapsedMs, entries, last.proofs, lastMadeAtMs),
+    agents: shares,
+    longestWorkMs: sum(last.proofs.map(({ witnessMs, provingMs }) => witnessMs + provingMs)),
+  };
 }
 
 function stagesOf(
