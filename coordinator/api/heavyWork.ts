@@ -20,6 +20,8 @@ export const SPLIT_QUEUE_MAX = 16;
 const SIGNATURE_TIMEOUT_MS = 10_000;
 /** The largest block takes about 10 ms a transfer. */
 const SPLIT_TIMEOUT_MS = 300_000;
+/** A thread that has split a block keeps about 60 MB; a new one is there in a fifth of a second. */
+const SPLIT_IDLE_MS = 5_000;
 
 /** A job of a split block, ready for the journal. */
 export interface SplitBlockJob {
@@ -92,6 +94,7 @@ export function createHeavyWork(options: HeavyWorkOptions): HeavyWork {
     queueMax: SPLIT_QUEUE_MAX,
     timeoutMs: SPLIT_TIMEOUT_MS,
     heapMb: 256,
+    idleMs: SPLIT_IDLE_MS,
   });
   return {
     checkSigned: (type, message, signature, account) =>

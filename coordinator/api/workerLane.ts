@@ -18,6 +18,8 @@ export interface WorkerLaneOptions {
   /** How long a thread may take over one message before it is ended. */
   timeoutMs: number;
   heapMb: number;
+  /** A thread that has had nothing to do for so long is ended, and its memory freed. Default: never. */
+  idleMs?: number;
 }
 
 interface Waiting<Task, Answer> {
@@ -31,6 +33,8 @@ interface Thread<Task, Answer> {
   /** What it works on; empty when idle. */
   batch: Waiting<Task, Answer>[];
   deadline: NodeJS.Timeout | undefined;
+  /** Ends it while it is idle. */
+  retirement: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -85,6 +89,7 @@ export class WorkerLane<Task, Answer> {
   }
 
   #give(thread: Thread<Task, Answer>): void {
+    clearTimeout(thread.retirement);
     thread.batch = this.#queue.splice(0, this.#options.batchMax);
     this.#underWay += thread.batch.length;
     thread.deadline = setTimeout(() => void thread.worker.terminate(), this.#options.timeoutMs);
@@ -99,7 +104,7 @@ export class WorkerLane<Task, Answer> {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 8 },
     });
-    const thread: Thread<Task, Answer> = { worker, batch: [], deadline: undefined };
+    const thread: Thread<Task, Answer> = { worker, batch: [], deadline: undefined, retirement: undefined };
     worker.on('message', (answers: Answer[]) => this.#settle(thread, answers));
     // The exit that follows an error is where the thread's work is seen to.
     worker.on('error', () => undefined);
@@ -121,10 +126,21 @@ export class WorkerLane<Task, Answer> {
     const batch = this.#release(thread);
     thread.worker.unref();
     this.#handOut();
+    if (thread.batch.length === 0) this.#retireLater(thread);
     for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
   }
 
+  #retireLater(thread: Thread<Task, Answer>): void {
+    const { idleMs } = this.#options;
+    if (idleMs === undefined) return;
+    thread.retirement = setTimeout(() => {
+      this.#threads.delete(thread);
+      void thread.worker.terminate();
+    }, idleMs).unref();
+  }
+
   #bury(thread: Thread<Task, Answer>): void {
+    clearTimeout(thread.retirement);
     this.#threads.delete(thread);
     for (const { reject } of this.#release(thread)) reject(new HeavyWorkUnavailableError('a worker thread died'));
     this.#handOut();
