@@ -179,7 +179,13 @@ export class RandomMarket {
   }
 
   private async giveUp(): Promise<void> {
-    if (this.jobIds.length > 0) await this.driver.giveUp(this.dice.pick(this.provers), this.dice.pick(this.jobIds));
+    if (this.jobIds.length === 0) return;
+    const running = this.jobIds.filter((jobId) => this.driver.job(jobId).status === 'awarded');
+    const jobId = this.dice.pick(running.length > 0 && this.dice.chance(70) ? running : this.jobIds);
+    const { primary, backup } = this.driver.job(jobId);
+    const holders = this.provers.filter(({ address }) => address === primary?.prover || address === backup?.prover);
+    const isHolder = holders.length > 0 && this.dice.chance(70);
+    await this.driver.giveUp(this.dice.pick(isHolder ? holders : this.provers), jobId);
   }
 
   private async missLease(): Promise<void> {
