@@ -37,6 +37,8 @@ const FRAMEWORK_CODES: Readonly<Record<string, RejectionCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupportedMediaType',
 };
 
+const NOT_JSON = 'the body must be well-formed JSON without members named __proto__ or constructor.prototype';
+
 /** Errors of the database's connection, by PostgreSQL, Node or Prisma: the same request may succeed in a moment. */
 const CONNECTION_LOST = /^(08...|53...|57P0.|ECONN[A-Z]+|EPIPE|ETIMEDOUT|ENOTFOUND|P1001|P1002|P1008|P1017|P2024)$/;
 
@@ -59,6 +61,9 @@ export function problemOfError(error: unknown): { problem: Problem; isOurs: bool
   }
   const code = Object.hasOwn(FRAMEWORK_CODES, String(thrown.code)) ? FRAMEWORK_CODES[String(thrown.code)] : undefined;
   if (code) return { problem: problemOf(code), isOurs: false };
+  if (thrown.code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
+    return { problem: problemOf('badRequest', NOT_JSON), isOurs: false };
+  }
   if (thrown.statusCode === 429) return { problem: problemOf('tooManyRequests'), isOurs: false };
   if (typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500) {
     return { problem: problemOf('badRequest', String(thrown.message ?? ''), thrown.fieldErrors), isOurs: false };
