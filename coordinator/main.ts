@@ -22,6 +22,7 @@ import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
 import { startLeaseMonitor } from '#queue/leaseMonitor.js';
+import { createRoundCloser } from '#queue/roundCloser.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
@@ -113,7 +114,8 @@ async function compose(
   const leases = startLeaseMonitor({ pool, journal, nowMs, log });
   closers.push(async () => leases.stop());
   const bells = await createBellQueue({ databaseUrl, ...optional('redisUrl', config.redisUrl), nowMs, log });
-  wakeUps = await startWakeUps({ pool, journal, bells, judge, nowMs, log });
+  const closer = createRoundCloser({ journal, nowMs });
+  wakeUps = await startWakeUps({ pool, journal, bells, judge, closer, nowMs, log });
   closers.push(wakeUps.stop);
 
   const isReady = () => partsAreReady(bells, verifier, circuit);

@@ -16,13 +16,13 @@ import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { signCheckpoint } from '#protocol/log/checkpoint.js';
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
-import type { Bid } from '#protocol/messages.js';
 import type { Hex } from '#protocol/units.js';
 import { isFinal, knownAnswers } from './answers.js';
 import type { CommittedEntry, Journal, Outcome, PrivateRows } from './journalPort.js';
 import { type LogHead, loadState, readHead } from './loadState.js';
 import { readConsistencyProof, readInclusionProof } from './logProofs.js';
 import type { OperatorKey } from './operatorKey.js';
+import { keepPrivate, readSealedBids } from './privateRows.js';
 import { nothingTouched, touch } from './projection.js';
 import { inTransaction } from './transaction.js';
 import { type BatchWrites, completedBlocks, noWrites, writeBatch } from './writeBatch.js';
@@ -144,6 +144,10 @@ class Writer implements Journal {
       [from, limit],
     );
     return rows.map(({ index, leaf }) => ({ index: Number(index), leaf }));
+  }
+
+  async sealedBids(digests: Hex[]) {
+    return readSealedBids(this.options.pool, digests);
   }
 
   async checkpoint(): Promise<string> {
@@ -274,13 +278,7 @@ class Writer implements Journal {
     const round = this.live.rounds.get(command.roundId);
     const digests = round && round.clearedAtMs === null ? [...round.bids.values()] : [];
     const missing = digests.filter((digest) => !sealed.has(digest));
-    if (missing.length > 0) {
-      const { rows } = await client.query<{ digest: Hex; message: Bid; signature: Hex }>(
-        'SELECT digest, message, signature FROM sealed_bids WHERE digest = ANY($1)',
-        [missing],
-      );
-      for (const row of rows) sealed.set(row.digest, row);
-    }
+    for (const row of await readSealedBids(client, missing)) sealed.set(row.digest, row);
     return { ...command, bids: digests.flatMap((digest) => sealed.get(digest) ?? []) };
   }
 
@@ -366,26 +364,6 @@ class Writer implements Journal {
       } catch (error) {
         this.options.log.error({ err: error }, 'a listener of the journal threw');
       }
-    }
-  }
-}
-
-/** Keeps what a command carries beside the log: sealed bids and private inputs. */
-function keepPrivate(
-  command: Command,
-  privateRows: PrivateRows,
-  firstIndex: number,
-  writes: BatchWrites,
-  sealed: Map<Hex, CommandOf<'closeRound'>['bids'][number]>,
-): void {
-  if (command.kind === 'placeBid') {
-    const { message, signature, digest } = command;
-    writes.sealedBids.push({ digest, entryIndex: firstIndex, message, signature });
-    sealed.set(digest, { message, signature, digest });
-  }
-  if (command.kind === 'submitBlock') {
-    for (const [index, input] of (privateRows.jobInputs ?? []).entries()) {
-      writes.jobInputs.push({ jobId: `${command.digest}.${index}`, input });
     }
   }
 }

@@ -1,9 +1,10 @@
 /**
  * What the rest of the coordinator sees of the journal. `journal.ts` keeps these promises.
  */
-import type { Command } from '#market/command.js';
+import type { Command, SignedCommand } from '#market/command.js';
 import type { MarketState } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
+import type { Bid } from '#protocol/messages.js';
 import type { Rejection } from '#protocol/rejections.js';
 import type { Hex } from '#protocol/units.js';
 import type { Accepted } from '#protocol/views.js';
@@ -39,6 +40,8 @@ export interface Journal {
   onCommitted(listener: (entries: CommittedEntry[]) => void): () => void;
   /** Folds what other replicas have committed since the last batch; cheap when there is nothing. */
   catchUp(): Promise<void>;
+  /** The sealed bids with these digests, in any order; those of cleared rounds are gone. */
+  sealedBids(digests: Hex[]): Promise<SignedCommand<Bid>[]>;
   /** Entries from an index on, oldest first. */
   readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]>;
   /** The newest checkpoint, a signed note. */

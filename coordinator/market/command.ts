@@ -13,6 +13,7 @@ import type {
 } from '#protocol/messages.js';
 import type { Rejection } from '#protocol/rejections.js';
 import type { Address, Hex } from '#protocol/units.js';
+import type { PreparedClearing } from './preparedClearing.js';
 import type { Circuit } from './state.js';
 
 interface Signed<Message> {
@@ -35,7 +36,15 @@ export type Command =
   | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)
   /** `bids` are the sealed bids behind the commitments that count. */
-  | { kind: 'closeRound'; roundId: string; bids: SignedCommand<Bid>[] }
+  | {
+      kind: 'closeRound';
+      roundId: string;
+      bids: SignedCommand<Bid>[];
+      /** The moment that the clearing reckons from; without it, that of the command. */
+      asOfMs?: number;
+      /** A clearing that was computed before: it counts if nothing that it read has changed. */
+      prepared?: PreparedClearing;
+    }
   | ({
       kind: 'submitProof';
       publicSignals: string[];

@@ -182,7 +182,7 @@ export class Replay {
         return { kind: 'submitBlock', message, signature, digest: this.digest('BlockRequest', message), jobs };
       }
       case 'roundCleared':
-        return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry) };
+        return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry), asOfMs: entry.asOfMs };
       default:
         return this.jobCommandOf(entry);
     }

@@ -174,6 +174,8 @@ export const ENTRY_SCHEMAS = {
   bidPlaced: entry('bidPlaced', { roundId: roundIdSchema, prover: addressSchema, commitment: bytes32Schema }),
   roundCleared: entry('roundCleared', {
     roundId: roundIdSchema,
+    /** The moment that the clearing reckons from: large ones are computed before they are written. */
+    asOfMs: unixMsSchema,
     /** All bids that counted, in the order of their commitments in the log. */
     bids: z.array(signedSchema(bidSchema)).max(10_000),
     tieSeed: bytes32Schema,

@@ -8,6 +8,7 @@ import type { Journal } from '#journal/journalPort.js';
 import type { WakeUp, WakeUpKind } from '#market/wakeUps.js';
 import type { BellQueue } from './bellQueue.js';
 import type { Judge } from './judge.js';
+import type { RoundCloser } from './roundCloser.js';
 
 /** Rows due within this time have a bell; later ones get theirs from a later sweep. */
 export const BELL_HORIZON_MS = 10_000;
@@ -25,6 +26,7 @@ export interface WakeUpServiceOptions {
   journal: Journal;
   bells: BellQueue;
   judge: Judge;
+  closer: RoundCloser;
   nowMs: () => number;
   log: { error(fields: object, message: string): void };
 }
@@ -87,7 +89,7 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
   if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(earlyMs, OVERDUE_MS)));
   switch (kind) {
     case 'closeRound':
-      await options.journal.execute({ kind, roundId: key, bids: [] }, null);
+      await options.closer.close(key);
       return;
     case 'activateBackup':
     case 'expireJob':

@@ -95,6 +95,7 @@ export function clearedFor(primary: Address, job: JobView): EntryOf<'roundCleare
     type: 'roundCleared',
     atMs: Date.now(),
     roundId: job.roundId,
+    asOfMs: Date.now(),
     bids: [],
     tieSeed: `0x${'00'.repeat(32)}`,
     awards: [

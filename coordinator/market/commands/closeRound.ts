@@ -6,6 +6,7 @@ import { type Candidate, type ClearingInput, clear } from '../clear.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { expireUnsold } from '../ending.js';
 import { loadOf } from '../load.js';
+import { CLEARING_AGE_MS_MAX, isSameInput } from '../preparedClearing.js';
 import { missPpm, provingMsP95 } from '../record.js';
 import {
   type Block,
@@ -21,14 +22,18 @@ import { openRound } from './submitBlock.js';
 
 /**
  * Clears a round whose window has closed: publishes all bids, awards its jobs and locks the bonds. Jobs without an
- * award are auctioned again while there is time, and otherwise end with a refund.
+ * award are auctioned again while there is time, and otherwise end with a refund. Nothing happens when a prepared clearing
+ * is too old, or read what has changed since.
  */
 export function closeRound(state: MarketState, command: CommandOf<'closeRound'>, nowMs: number): Decision {
   const round = state.rounds.get(command.roundId);
   if (!round || round.clearedAtMs !== null || nowMs < round.closesAtMs) return NOTHING;
+  const { asOfMs = nowMs, prepared } = command;
+  if (asOfMs < round.closesAtMs || asOfMs > nowMs || nowMs - asOfMs > CLEARING_AGE_MS_MAX) return NOTHING;
   const bids = bidsInOrder(round, command.bids);
-  const input = clearingInput(state, round, bids, nowMs);
-  const { awards, unawarded } = clear(input);
+  const input = clearingInput(state, round, bids, asOfMs);
+  if (prepared && !isSameInput(prepared.input, input)) return NOTHING;
+  const { awards, unawarded } = prepared?.result ?? clear(input);
   const postings: Posting[] = [];
   for (const { primary, backup } of awards) {
     for (const side of backup ? [primary, backup] : [primary]) {
@@ -39,6 +44,7 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
     type: 'roundCleared',
     atMs: nowMs,
     roundId: round.roundId,
+    asOfMs,
     bids: bids.map(({ message, signature }) => ({ message, signature })),
     tieSeed: `0x${bytesToHex(input.tieSeed)}`,
     awards,
