@@ -79,15 +79,20 @@ export async function createBellQueue(options: BellQueueOptions): Promise<BellQu
   const name = `${options.prefix ?? 'understudy'}-bells`;
   const backend = await openQueueBackend(options, log);
   const queue = backend.openQueue<Bell>(name);
-  queue.on('error', (error) => log.warn({ error }, 'bell queue error'));
   let worker: Worker<Bell> | undefined;
   let closing: Promise<void> | undefined;
+  // Connections that end while the queue is being closed are no news.
+  const warn = (message: string) => (error: Error) => {
+    if (!closing) log.warn({ reason: error.message }, message);
+  };
+  queue.on('error', warn('bell queue error'));
   return {
     backend: backend.kind,
     ring: (bells) => addBells(queue, bells, nowMs(), options),
     start: async (handler, { concurrency }) => {
       if (worker) throw new Error('This bell queue has been started already.');
       worker = openBellWorker(backend, name, handler, { concurrency, log, lockMs: options.lockMs ?? 5_000 });
+      worker.on('error', warn('bell worker error'));
       await worker.waitUntilReady();
     },
     counts: async () => {
@@ -148,7 +153,6 @@ function openBellWorker(
     stalledInterval: Math.ceil(lockMs / 2),
     maxStalledCount: STALLS_MAX,
   });
-  worker.on('error', (error) => log.warn({ error }, 'bell worker error'));
   worker.on('failed', (queueJob, error) => {
     const fields = { kind: queueJob?.data.kind, key: queueJob?.data.key, attempt: queueJob?.attemptsMade, error };
     const givenUp = !queueJob || queueJob.attemptsMade >= (queueJob.opts.attempts ?? 1);
