@@ -25,7 +25,7 @@ export interface ApiOptions {
   rateLimitPerSec?: number;
   /** Feeds at once; default {@link STREAMS_MAX}. */
   streamsMax?: number;
-  /** Take the client's address from x-forwarded-for: only behind a proxy that sets it. */
+  /** Take the client's address from the last part of x-forwarded-for: only behind a proxy that adds it. */
   trustProxy?: boolean;
   /** Check answers against the route table: for tests, it costs time. */
   checkResponses?: boolean;
@@ -36,6 +36,9 @@ export const RATE_LIMIT_PER_SEC = 600;
 
 /** Feeds that may be open at once unless configured otherwise. */
 export const STREAMS_MAX = 1_000;
+
+/** Feeds that one address may have open, loopback excepted: nobody may take the feed from all others. */
+export const STREAMS_PER_ADDRESS_MAX = 100;
 
 export interface ApiDeps {
   journal: Journal;

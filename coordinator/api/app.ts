@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { type ApiDeps, RATE_LIMIT_PER_SEC, STREAMS_MAX } from './apiDeps.js';
+import { type ApiDeps, RATE_LIMIT_PER_SEC, STREAMS_MAX, STREAMS_PER_ADDRESS_MAX } from './apiDeps.js';
 import { Commands } from './commands.js';
 import { cutConnectionsOnClose } from './cutConnections.js';
 import { mountDocs } from './docs.js';
@@ -17,6 +17,7 @@ import { roundHandlers } from './handlers/rounds.js';
 import { statusHandlers } from './handlers/status.js';
 import { readJsonBodies } from './jsonBody.js';
 import { LoginTokens } from './loginTokens.js';
+import { isLoopback } from './loopback.js';
 import { MarketReads } from './marketReads.js';
 import { BODY_LIMIT_BYTES, mountRoutes } from './mountRoutes.js';
 import { problemOf, problemOfError, sendProblem } from './problem.js';
@@ -24,8 +25,6 @@ import { zodCompiler } from './zodCompiler.js';
 
 /** How long a request may take to arrive, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
-
-const LOOPBACK = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 
 /**
  * Builds the HTTP API of a coordinator. It never listens by itself; whoever listens closes it, which ends the feeds.
@@ -35,7 +34,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: deps.options?.trustProxy ?? false,
+    // One hop: what stands further left in x-forwarded-for is the client's own word.
+    trustProxy: deps.options?.trustProxy ? (_address, hop) => hop === 0 : false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (_error, _request, reply) => void sendProblem(reply, problemOf('badRequest')),
@@ -53,6 +53,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const feed = new Feed({
     journal: deps.journal,
     streamsMax: deps.options?.streamsMax ?? STREAMS_MAX,
+    streamsPerAddressMax: STREAMS_PER_ADDRESS_MAX,
     log: deps.log,
   });
   const forgetEnded = deps.journal.onCommitted((entries) => {
@@ -121,7 +122,7 @@ async function limitRate(app: FastifyInstance, perSec: number): Promise<void> {
     await app.register(rateLimit, {
       max: perSec,
       timeWindow: 1_000,
-      allowList: (request) => LOOPBACK.has(request.ip),
+      allowList: (request) => isLoopback(request.ip),
     });
   }
   app.setNotFoundHandler(perSec > 0 ? { preHandler: app.rateLimit() } : {}, (_request, reply) =>

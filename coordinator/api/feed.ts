@@ -40,6 +40,8 @@ interface FeedEvent {
 export interface FeedOptions {
   journal: Pick<Journal, 'onCommitted' | 'readEntries' | 'size'>;
   streamsMax: number;
+  /** Streams of one address; no bound unless told. */
+  streamsPerAddressMax?: number;
   log: ApiLog;
   /** {@link POLL_MS} unless told. */
   pollMs?: number;
@@ -49,6 +51,7 @@ export interface FeedOptions {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #followers = new Set<Follower>();
+  readonly #streamsOf = new Map<string, number>();
   readonly #unsubscribe: () => void;
   /** The newest entries, without a gap. */
   #recent: FeedEvent[] = [];
@@ -62,26 +65,36 @@ export class Feed {
     this.#unsubscribe = options.journal.onCommitted((entries) => this.#announce(entries));
   }
 
-  /** False when there are as many streams as there may be. */
-  hasRoom(): boolean {
-    return this.#followers.size < this.#options.streamsMax;
+  /** False when there are as many streams as there may be, in all or from this address. */
+  hasRoom(address: string | null = null): boolean {
+    if (this.#followers.size >= this.#options.streamsMax) return false;
+    const { streamsPerAddressMax = Number.POSITIVE_INFINITY } = this.#options;
+    return address === null || (this.#streamsOf.get(address) ?? 0) < streamsPerAddressMax;
   }
 
   /**
    * Sends events until the connection ends.
    * @param from - index of the first entry to send; null for what comes from now on
    * @param types - entry types to send; null for all
+   * @param address - whose share of the streams it takes; null for nobody's
    */
-  follow(response: ServerResponse, from: number | null, types: ReadonlySet<string> | null): void {
+  follow(
+    response: ServerResponse,
+    from: number | null,
+    types: ReadonlySet<string> | null,
+    address: string | null = null,
+  ): void {
     const cursor = from ?? this.#options.journal.size();
     const follower = new Follower(response, cursor, types, (at) => this.#pageFrom(at));
     this.#followers.add(follower);
+    this.#count(address, 1);
     this.#poll ??= setInterval(() => this.#look(), this.#options.pollMs ?? POLL_MS).unref();
     follower
       .run()
       .catch((error: unknown) => this.#options.log.error('a feed broke off', { err: error }))
       .finally(() => {
         this.#followers.delete(follower);
+        this.#count(address, -1);
         if (this.#followers.size > 0) return;
         clearInterval(this.#poll);
         this.#poll = undefined;
@@ -92,6 +105,13 @@ export class Feed {
   close(): void {
     this.#unsubscribe();
     for (const follower of this.#followers) follower.end();
+  }
+
+  #count(address: string | null, change: 1 | -1): void {
+    if (address === null) return;
+    const streams = (this.#streamsOf.get(address) ?? 0) + change;
+    if (streams > 0) this.#streamsOf.set(address, streams);
+    else this.#streamsOf.delete(address);
   }
 
   #announce(entries: readonly CommittedEntry[]): void {
@@ -186,6 +206,8 @@ class Follower {
     this.#readPage = readPage;
     response.on('close', () => this.end());
     response.on('error', () => this.end());
+    // A client that went before it got here fires no event any more, and would keep its place for ever.
+    if (response.destroyed) this.end();
   }
 
   get cursor(): number {

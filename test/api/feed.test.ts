@@ -196,4 +196,35 @@ describe('the feed', () => {
     await new Promise((resolve) => server.close(resolve));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
+
+  it('keeps no place for clients that were gone before they could be followed', async () => {
+    const gone = createServer((request, response) => {
+      const from = Number(new URL(request.url!, 'http://x').searchParams.get('from'));
+      request.socket.destroy();
+      response.once('close', () => setImmediate(() => feed.follow(response, from, null)));
+    });
+    await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+    const { port } = gone.address() as AddressInfo;
+    const ask = () =>
+      new Promise<void>((resolve) => get(`http://127.0.0.1:${port}/?from=0`).on('error', () => resolve()));
+    await Promise.all(Array.from({ length: 10 }, ask));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => feed.hasRoom());
+    await new Promise((resolve) => gone.close(resolve));
+  });
+
+  it('gives one address its share of the places and no more, and has it back', async () => {
+    const few = new Feed({ journal: log, streamsMax: 10, streamsPerAddressMax: 2, log: { error: () => undefined } });
+    const shared = createServer((_request, response) => few.follow(response, 0, null, '10.0.0.1'));
+    await new Promise<void>((resolve) => shared.listen(0, '127.0.0.1', resolve));
+    const { port } = shared.address() as AddressInfo;
+    const [one] = await Promise.all(
+      [1, 2].map(() => new Promise<IncomingMessage>((resolve) => get(`http://127.0.0.1:${port}/`, resolve))),
+    );
+    expect([few.hasRoom('10.0.0.1'), few.hasRoom('10.0.0.2'), few.hasRoom()]).toEqual([false, true, true]);
+    one!.destroy();
+    await until(() => few.hasRoom('10.0.0.1'));
+    few.close();
+    await new Promise((resolve) => shared.close(resolve));
+  });
 });

@@ -3,7 +3,7 @@ import { type Hex, hashMessage, hashStruct, domainSeparator as separatorOf } fro
 import { describe, expect, it } from 'vitest';
 import { accountOf } from '#agent/client/account.js';
 import { loginMessage } from '#agent/client/loginMessage.js';
-import { RATE_LIMIT_PER_SEC, STREAMS_MAX } from '#api/apiDeps.js';
+import { RATE_LIMIT_PER_SEC, STREAMS_MAX, STREAMS_PER_ADDRESS_MAX } from '#api/apiDeps.js';
 import { SIGNATURE_QUEUE_MAX, SPLIT_QUEUE_MAX } from '#api/heavyWork.js';
 import { BODY_DEPTH_MAX } from '#api/jsonBody.js';
 import { parseLoginMessage } from '#api/loginMessage.js';
@@ -192,6 +192,7 @@ describe('tables', () => {
       PAGE_MAX,
       BODY_DEPTH_MAX,
       STREAMS_MAX,
+      STREAMS_PER_ADDRESS_MAX,
       RATE_LIMIT_PER_SEC,
       JOURNAL_QUEUE_MAX,
       JOURNAL_BATCH_MAX,

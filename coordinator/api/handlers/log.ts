@@ -4,6 +4,7 @@ import { PAGE_MAX } from '#protocol/views.js';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Feed } from '../feed.js';
 import { ANSWERED, type Handlers } from '../handler.js';
+import { isLoopback } from '../loopback.js';
 import type { MarketReads } from '../marketReads.js';
 import { type Refused, refuse, refuseField } from '../refused.js';
 
@@ -40,8 +41,9 @@ export function logHandlers({ journal }: ApiDeps, reads: MarketReads, feed: Feed
       if (lastEventId !== undefined && !/^(0|[1-9][0-9]{0,14})$/.test(String(lastEventId))) {
         return refuse('badRequest', 'Last-Event-ID must be the index of an entry');
       }
-      if (!feed.hasRoom()) return refuse('tooManyRequests', 'there are as many feeds as there may be');
       const from = lastEventId === undefined ? (query.from ?? (await reads.logSize())) : Number(lastEventId) + 1;
+      const address = isLoopback(request.ip) ? null : request.ip;
+      if (!feed.hasRoom(address)) return refuse('tooManyRequests', 'there are as many feeds as there may be');
       reply.hijack();
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream',
@@ -50,7 +52,7 @@ export function logHandlers({ journal }: ApiDeps, reads: MarketReads, feed: Feed
         'x-content-type-options': 'nosniff',
         connection: 'close',
       });
-      feed.follow(reply.raw, from, types);
+      feed.follow(reply.raw, from, types, address);
       return ANSWERED;
     },
   };
