@@ -31,9 +31,10 @@ export interface Judge {
 /** Starts to judge what is committed from now on. */
 export function startJudge(options: JudgeOptions): Judge {
   const running = new Map<string, Promise<void>>();
+  const fresh: FreshZkProofs = new Map();
   const judgeJob = (jobId: string): Promise<void> => {
     const before = running.get(jobId);
-    const next = (before ?? Promise.resolve()).then(() => judgeWaiting(options, jobId));
+    const next = (before ?? Promise.resolve()).then(() => judgeWaiting(options, fresh, jobId));
     const settled = next.finally(() => {
       if (running.get(jobId) === settled) running.delete(jobId);
     });
@@ -41,11 +42,14 @@ export function startJudge(options: JudgeOptions): Judge {
     return settled;
   };
   const onCommitted = (entries: CommittedEntry[]) => {
-    for (const { entry } of entries) {
+    for (const { entry, index } of entries) {
       if (entry.type !== 'proofReceived') continue;
-      judgeJob(entry.message.jobId).catch((error) =>
-        options.log.error({ err: error, jobId: entry.message.jobId }, 'a zkProof could not be judged yet'),
-      );
+      fresh.set(index, entry);
+      judgeJob(entry.message.jobId)
+        .catch((error) =>
+          options.log.error({ err: error, jobId: entry.message.jobId }, 'a zkProof could not be judged yet'),
+        )
+        .finally(() => fresh.delete(index));
     }
   };
   const stopListening = options.journal.onCommitted(onCommitted);
@@ -58,15 +62,16 @@ export function startJudge(options: JudgeOptions): Judge {
   };
 }
 
-async function judgeWaiting({ journal, verify }: JudgeOptions, jobId: string): Promise<void> {
+/** What was received a moment ago, by its place in the log: it need not be read back from the database. */
+type FreshZkProofs = Map<number, EntryOf<'proofReceived'>>;
+
+async function judgeWaiting({ journal, verify }: JudgeOptions, fresh: FreshZkProofs, jobId: string): Promise<void> {
   const job = journal.state().jobs.get(jobId);
   const circuit = job && journal.state().circuits.get(job.circuitId);
   if (!job || !circuit || job.status === 'ended') return;
   const { circuitId, verificationKey } = circuit;
   for (const { submissionId, entryIndex } of job.submissions.filter(({ verdict }) => verdict === 'pending')) {
-    const [row] = await journal.readEntries(entryIndex, 1);
-    const received = JSON.parse(row!.leaf) as EntryOf<'proofReceived'>;
-    const { publicSignals, zkProof } = received;
+    const { publicSignals, zkProof } = fresh.get(entryIndex) ?? (await readReceived(journal, entryIndex));
     const verdict = await verify({
       circuitId,
       verificationKey,
@@ -77,4 +82,9 @@ async function judgeWaiting({ journal, verify }: JudgeOptions, jobId: string): P
     const code = verdict.valid ? '' : verdict.code;
     await journal.execute({ kind: 'recordVerdict', jobId, submissionId, valid: verdict.valid, code }, null);
   }
+}
+
+async function readReceived(journal: Journal, entryIndex: number): Promise<EntryOf<'proofReceived'>> {
+  const [row] = await journal.readEntries(entryIndex, 1);
+  return JSON.parse(row!.leaf) as EntryOf<'proofReceived'>;
 }
