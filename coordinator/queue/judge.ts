@@ -33,7 +33,8 @@ export function startJudge(options: JudgeOptions): Judge {
   const running = new Map<string, Promise<void>>();
   const fresh: FreshZkProofs = new Map();
   const judgeJob = (jobId: string): Promise<void> => {
-    const before = running.get(jobId);
+    // Whoever waits for the attempt before is told of its failure; this one is an attempt of its own.
+    const before = running.get(jobId)?.catch(() => {});
     const next = (before ?? Promise.resolve()).then(() => judgeWaiting(options, fresh, jobId));
     const settled = next.finally(() => {
       if (running.get(jobId) === settled) running.delete(jobId);

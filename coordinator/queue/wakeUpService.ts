@@ -34,7 +34,7 @@ export interface WakeUpServiceOptions {
 export interface WakeUpService {
   /** Rings bells for wake-ups that a commit has added. */
   arm(wakeUps: WakeUp[]): void;
-  /** Arms and handles what the table holds; also runs every {@link SWEEP_INTERVAL_MS}. */
+  /** Arms and handles what the table holds, and waits for it; a look of its own comes every {@link SWEEP_INTERVAL_MS}. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -42,45 +42,64 @@ export interface WakeUpService {
 /** Starts to handle wake-ups, beginning with a sweep of what was left. */
 export async function startWakeUps(options: WakeUpServiceOptions): Promise<WakeUpService> {
   const { bells, log } = options;
-  let sweeping: Promise<void> | null = null;
+  const inHand = new Map<string, Promise<void>>();
+  let looking: Promise<void> | null = null;
+  const ring = (wakeUps: WakeUp[]) => {
+    if (wakeUps.length === 0) return;
+    bells.ring(wakeUps).catch((error) => log.error({ err: error }, 'bells could not be rung'));
+  };
   const arm = (wakeUps: WakeUp[]) => {
     const horizonMs = options.nowMs() + BELL_HORIZON_MS;
-    const soon = wakeUps.filter(({ dueMs, kind }) => dueMs <= horizonMs && kind !== 'verifyZkProof');
-    if (soon.length > 0) bells.ring(soon).catch((error) => log.error({ err: error }, 'bells could not be rung'));
+    ring(wakeUps.filter(({ dueMs, kind }) => dueMs <= horizonMs && kind !== 'verifyZkProof'));
   };
-  const sweep = () => {
-    sweeping ??= sweepRows(options).finally(() => {
-      sweeping = null;
+  // One wake-up that fails or takes long, such as a verdict, must not hold up the others, nor a queue that is away.
+  const begin = ({ kind, key, dueMs }: WakeUp) => {
+    const id = `${kind} ${key}`;
+    if (inHand.has(id)) return;
+    const handled = handle(options, kind, key, dueMs)
+      .catch((error) => log.error({ err: error, kind, key }, 'a wake-up could not be handled yet'))
+      .finally(() => inHand.delete(id));
+    inHand.set(id, handled);
+  };
+  const look = () => {
+    looking ??= sweepRows(options, ring, begin).finally(() => {
+      looking = null;
     });
-    return sweeping;
+    return looking;
   };
   await bells.start((bell) => handle(options, bell.kind as WakeUpKind, bell.key, bell.dueMs), { concurrency: 8 });
-  await sweep();
+  await look();
   const timer = setInterval(() => {
-    sweep().catch((error) => log.error({ err: error }, 'the sweep of wake-ups failed'));
+    look().catch((error) => log.error({ err: error }, 'the sweep of wake-ups failed'));
   }, SWEEP_INTERVAL_MS);
   return {
     arm,
-    sweep,
+    sweep: async () => {
+      await look();
+      await Promise.all(inHand.values());
+    },
     stop: async () => {
       clearInterval(timer);
-      await sweeping?.catch(() => {});
+      await looking?.catch(() => {});
+      await Promise.all(inHand.values());
       await bells.close();
     },
   };
 }
 
-async function sweepRows(options: WakeUpServiceOptions): Promise<void> {
+async function sweepRows(
+  options: WakeUpServiceOptions,
+  ring: (wakeUps: WakeUp[]) => void,
+  begin: (wakeUp: WakeUp) => void,
+): Promise<void> {
   const nowMs = options.nowMs();
   const { rows } = await options.pool.query<{ kind: WakeUpKind; key: string; due_ms: string }>(
     'SELECT kind, key, due_ms FROM wake_ups WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2',
     [nowMs + BELL_HORIZON_MS + SWEEP_INTERVAL_MS, SWEEP_ROWS_MAX],
   );
   const wakeUps = rows.map(({ kind, key, due_ms }) => ({ kind, key, dueMs: Number(due_ms) }));
-  const overdue = wakeUps.filter(({ dueMs }) => dueMs < nowMs - OVERDUE_MS);
-  const soon = wakeUps.filter(({ dueMs }) => dueMs >= nowMs - OVERDUE_MS);
-  if (soon.length > 0) await options.bells.ring(soon);
-  await Promise.all(overdue.map(({ kind, key, dueMs }) => handle(options, kind, key, dueMs)));
+  ring(wakeUps.filter(({ dueMs }) => dueMs >= nowMs - OVERDUE_MS));
+  for (const wakeUp of wakeUps) if (wakeUp.dueMs < nowMs - OVERDUE_MS) begin(wakeUp);
 }
 
 /** Handles one wake-up: re-reads, decides, and does nothing when there is nothing left to do. */
