@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pathOf, UnreachableError } from '#protocol/client.js';
 import { ROUTES } from '#protocol/routes.js';
@@ -83,6 +83,18 @@ async function findInFolder(name: ArtifactName, folder: string, depth: number): 
   return null;
 }
 
+/** Passes bytes on, and fails on more than `bytesMax` of them: an endless answer must not fill the disk. */
+function atMost(bytesMax: number): Transform {
+  let bytes = 0;
+  return new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax) done(new Error(`the coordinator sends more than the ${bytesMax} bytes that were named`));
+      else done(null, chunk);
+    },
+  });
+}
+
 /** Downloads beside the final name and renames, so that a broken download is never taken for a file. */
 async function download(name: ArtifactName, path: string, source: ArtifactSource): Promise<void> {
   const partial = `${path}.${process.pid}.part`;
@@ -91,7 +103,8 @@ async function download(name: ArtifactName, path: string, source: ArtifactSource
   try {
     const response = await source.fetch(url, source.signal ? { signal: source.signal } : {});
     if (!response.ok || !response.body) throw new Error(`the coordinator answered ${response.status}`);
-    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(partial, { mode: 0o600 }));
+    const body = Readable.fromWeb(response.body as never);
+    await pipeline(body, atMost(name.bytes), createWriteStream(partial, { mode: 0o600 }));
     await rename(partial, path);
   } catch (error) {
     await rm(partial, { force: true });

@@ -13,6 +13,9 @@ export class LockedError extends Error {
   }
 }
 
+/** Locks of this process: another one under its id is of an earlier process, as after a container's restart. */
+const held = new Set<string>();
+
 /**
  * Takes a lock file that holds this process's id. The lock of a process that is gone is taken over. Two agents on one
  * key would bid and prove against each other.
@@ -24,13 +27,15 @@ export function takeLock(path: string, isAlive: (pid: number) => boolean = isPro
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
       writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+      held.add(path);
       return () => release(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
+    const isHolder = (pid: number) => (pid === process.pid ? held.has(path) : isAlive(pid));
     const pid = readPid(path);
-    if (pid !== null && isAlive(pid)) throw new LockedError(path, pid);
-    clearStale(path, isAlive);
+    if (pid !== null && isHolder(pid)) throw new LockedError(path, pid);
+    clearStale(path, isHolder);
   }
   throw new LockedError(path, readPid(path) ?? 0);
 }
@@ -52,6 +57,7 @@ function clearStale(path: string, isAlive: (pid: number) => boolean): void {
 }
 
 function release(path: string): void {
+  held.delete(path);
   if (readPid(path) === process.pid) rmSync(path, { force: true });
 }
 

@@ -56,6 +56,21 @@ describe('the artifact cache', () => {
     expect(readdirSync(source.cacheDir)).toEqual([]);
   });
 
+  it('stops a download that brings more than was named', async () => {
+    const { source } = serving(null);
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 65_536;
+        controller.enqueue(new Uint8Array(65_536));
+        if (sent > 50_000_000) controller.close();
+      },
+    });
+    await expect(loadArtifact(name, { ...source, fetch: async () => new Response(endless) })).rejects.toThrow();
+    expect(sent).toBeLessThan(5_000_000);
+    expect(readdirSync(source.cacheDir)).toEqual([]);
+  });
+
   it('can be asked again when the coordinator fails', async () => {
     await expect(loadArtifact(name, serving(null).source)).rejects.toBeInstanceOf(UnreachableError);
   });
@@ -86,6 +101,12 @@ describe('the lock file', () => {
     writeFileSync(path(), text);
     takeLock(path());
     expect(readFileSync(path(), 'utf8')).toBe(`${process.pid}\n`);
+  });
+
+  it('takes over the lock of an earlier process that had the same id, as in a container', () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(path(), `${process.pid}\n`);
+    takeLock(path())();
   });
 
   it('does not release the lock of who took it over', () => {
