@@ -6,6 +6,7 @@ import { isUnreachable, type Session } from './client/session.js';
 import { type AgentLog, messageOf } from './log.js';
 import type { HeldJob, JobBook } from './proving/jobBook.js';
 import type { JobRunner } from './proving/jobRunner.js';
+import { isProvable } from './proving/provableCircuit.js';
 
 /** The entries that an agent acts on. */
 export const FOLLOWED_TYPES = [
@@ -55,7 +56,8 @@ export class Agent {
     const me = session.address;
     switch (entry.type) {
       case 'circuitRegistered':
-        this.#parts.onCircuit();
+        // Anybody may register circuits of other kinds, as many as it likes.
+        if (isProvable(entry)) this.#parts.onCircuit();
         break;
       case 'roundOpened':
         if (!this.#isStopping) void bidder.consider(entry);
@@ -80,7 +82,7 @@ export class Agent {
         if (entry.prover === me) runner.takeInvalid(entry.jobId);
         break;
       case 'coordinatorStarted':
-        void this.takeDues();
+        void this.catchUp();
         break;
     }
   }

@@ -93,7 +93,14 @@ async function runLocked(
     committedMs: () => book.committedMs(),
     signal,
   });
-  const prepare = () => prepareCircuits(config, options, session, circuits, measurements);
+  // One after the other: a circuit must not be prepared twice by two looks at the list.
+  let preparing = Promise.resolve();
+  const prepare = () => {
+    preparing = preparing
+      .catch(() => undefined)
+      .then(() => prepareCircuits(config, options, session, circuits, measurements));
+    return preparing;
+  };
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
   const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit, onNews });
   const heartbeat = new Heartbeat({

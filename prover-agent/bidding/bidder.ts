@@ -1,10 +1,11 @@
+import { bondMaxWei } from '#protocol/bonds.js';
 import { RejectedError } from '#protocol/client.js';
 import type { BidReceipt } from '#protocol/views.js';
 import { repeatUntilDone } from '../backoff.js';
 import { randomBytes32 } from '../client/account.js';
 import { isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
-import { decideBid, type OpenRound, type Pricing } from './decideBid.js';
+import { type BidDecision, decideBid, EXPIRY_MS, type OpenRound, type Pricing } from './decideBid.js';
 
 /** How many receipts are kept in memory. */
 const RECEIPTS_MAX = 1_000;
@@ -24,7 +25,8 @@ export interface BidderOptions {
 /** Bids for rounds: at most one bid for each, repeated until it is answered or the window closes. */
 export class Bidder {
   readonly #options: BidderOptions;
-  readonly #seen = new Set<string>();
+  /** How late a round that was considered may close without being considered again, by round. */
+  readonly #seen = new Map<string, number>();
   /** The coordinator's signed word for each bid, by round: what proves that a bid was dropped. */
   readonly receipts = new Map<string, BidReceipt>();
 
@@ -32,10 +34,14 @@ export class Bidder {
     this.#options = options;
   }
 
-  /** Considers a round once, however often it is told of. Never throws. */
+  /**
+   * Considers a round once, however often it is told of; once more when its window has been put off so far that the bid
+   * would expire before it closes. Never throws.
+   */
   async consider(round: OpenRound): Promise<void> {
-    if (this.#seen.has(round.roundId) || this.#options.signal.aborted) return;
-    this.#seen.add(round.roundId);
+    const seenUntilMs = this.#seen.get(round.roundId);
+    if ((seenUntilMs !== undefined && round.closesAtMs <= seenUntilMs) || this.#options.signal.aborted) return;
+    this.#seen.set(round.roundId, round.closesAtMs + EXPIRY_MS);
     trim(this.#seen);
     try {
       await this.#bid(round);
@@ -51,21 +57,14 @@ export class Bidder {
 
   async #bid(round: OpenRound): Promise<void> {
     const { session, log } = this.#options;
-    const free = await this.#untilClosed(round, () =>
-      session.client.call('getAccount', { params: { address: session.address } }),
-    );
-    const decision = decideBid({
-      round,
-      prover: session.address,
-      pricing: this.#options.pricing,
-      promisedMs: this.#options.promisedMs(round.circuitId),
-      slots: this.#options.slots,
-      committedMs: this.#options.committedMs(),
-      freeWei: BigInt(free.freeWei),
-      parameters: session.market.parameters,
-      nowMs: session.clock.nowMs(),
-      salt: randomBytes32(),
-    });
+    // Whatever stands against a bid beside money is found without asking: a feed may bring many old rounds at once.
+    let decision = this.#decide(round, null);
+    if (decision.ok) {
+      const account = await this.#untilClosed(round, () =>
+        session.client.call('getAccount', { params: { address: session.address } }),
+      );
+      decision = this.#decide(round, BigInt(account.freeWei));
+    }
     if (!decision.ok) {
       log('skipped', { roundId: round.roundId, code: decision.code, detail: decision.detail });
       return;
@@ -79,6 +78,23 @@ export class Bidder {
     log('bidPlaced', { roundId: round.roundId, priceWei, standbyWei, maxJobs, provingMsP95 });
   }
 
+  #decide(round: OpenRound, freeWei: bigint | null): BidDecision {
+    const { session, pricing, slots } = this.#options;
+    const { parameters } = session.market;
+    return decideBid({
+      round,
+      prover: session.address,
+      pricing,
+      promisedMs: this.#options.promisedMs(round.circuitId),
+      slots,
+      committedMs: this.#options.committedMs(),
+      freeWei: freeWei ?? bondMaxWei(BigInt(round.maxPriceWei), parameters),
+      parameters,
+      nowMs: session.clock.nowMs(),
+      salt: randomBytes32(),
+    });
+  }
+
   #untilClosed<Result>(round: OpenRound, action: () => Promise<Result>): Promise<Result> {
     const { session, signal } = this.#options;
     return repeatUntilDone(action, {
@@ -88,8 +104,8 @@ export class Bidder {
   }
 }
 
-/** Keeps the newest of a set or map. */
-function trim(kept: Set<string> | Map<string, unknown>): void {
+/** Keeps the newest of a map. */
+function trim(kept: Map<string, unknown>): void {
   for (const key of kept.keys()) {
     if (kept.size <= RECEIPTS_MAX) return;
     kept.delete(key);

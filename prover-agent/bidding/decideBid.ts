@@ -5,7 +5,7 @@ import type { Address, Hex } from '#protocol/units.js';
 import type { RoundView } from '#protocol/views.js';
 
 /** A bid outlives its round's window by this, in milliseconds: downtime of the coordinator may put the closing off. */
-const EXPIRY_MS = 60_000;
+export const EXPIRY_MS = 60_000;
 
 /** Why an agent does not bid for a round. */
 export type SkipCode = 'circuitUnknown' | 'roundClosed' | 'tooLittleTime' | 'aboveMaxPrice' | 'noBond';

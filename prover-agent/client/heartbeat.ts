@@ -8,6 +8,10 @@ export type HeartbeatJobs = RouteCall<'beat'>['body']['jobs'];
 
 /** Heartbeats that follow news are at least this far apart, in milliseconds. */
 const NEWS_EVERY_MS = 250;
+/** Heartbeats are at least this far apart, however short the market's lease is, in milliseconds. */
+const EVERY_MS_MIN = 50;
+/** Jobs that one heartbeat may name. */
+const JOBS_MAX = 4_096;
 
 export interface HeartbeatOptions {
   session: Session;
@@ -37,19 +41,27 @@ export class Heartbeat {
   /** Beats until aborted. Never throws: a missed heartbeat is followed by the next one. */
   async run(): Promise<void> {
     const { session, signal } = this.#options;
-    const everyMs = session.market.parameters.leaseMs / 4;
+    const everyMs = Math.max(EVERY_MS_MIN, session.market.parameters.leaseMs / 4);
     while (!signal.aborted) {
       this.#wake = new AbortController();
-      await this.#beat();
+      await this.#beatFor(everyMs);
       if (signal.aborted) return;
       await pause(Math.min(NEWS_EVERY_MS, everyMs), signal);
       await pause(everyMs - NEWS_EVERY_MS, this.#wake.signal);
     }
   }
 
-  async #beat(): Promise<void> {
+  /** Waits for the answer, but not until the next one is due: a lease is shorter than the longest wait for an answer. */
+  async #beatFor(everyMs: number): Promise<void> {
     const jobs = this.#options.jobs();
-    if (jobs.length === 0) return;
+    const beats: Promise<void>[] = [];
+    for (let at = 0; at < jobs.length; at += JOBS_MAX) beats.push(this.#beat(jobs.slice(at, at + JOBS_MAX)));
+    const isAnswered = new AbortController();
+    await Promise.race([Promise.all(beats), pause(everyMs, isAnswered.signal)]);
+    isAnswered.abort();
+  }
+
+  async #beat(jobs: HeartbeatJobs): Promise<void> {
     try {
       const { dropJobIds } = await this.#options.session.beat(jobs);
       if (dropJobIds.length > 0) this.#options.onDropped(dropJobIds);

@@ -9,8 +9,9 @@ import type { MarketView } from '#protocol/views.js';
 import type { Account } from './account.js';
 import { loginMessage } from './loginMessage.js';
 
-/** Tokens are renewed this long before they expire. */
+/** Tokens are renewed this long before they expire, and used until shortly before. */
 const TOKEN_MARGIN_MS = 60_000;
+const TOKEN_LAST_MS = 5_000;
 
 /** True for failures after which sending the same again is safe and may succeed. */
 export function isUnreachable(error: unknown): error is UnreachableError {
@@ -141,11 +142,15 @@ export class Session {
 
   async #validToken(): Promise<string> {
     const token = this.#token;
-    if (token && this.clock.nowMs() < token.expiresAtMs - TOKEN_MARGIN_MS) return token.text;
+    const leftMs = token ? token.expiresAtMs - this.clock.nowMs() : 0;
+    if (leftMs > TOKEN_MARGIN_MS) return token!.text;
     this.#loggingIn ??= this.#login().finally(() => {
       this.#loggingIn = null;
     });
-    return this.#loggingIn;
+    if (leftMs <= TOKEN_LAST_MS) return this.#loggingIn;
+    // A heartbeat must not wait for a login: the old token is good for a while, and a failed renewal is tried again.
+    this.#loggingIn.catch(() => undefined);
+    return token!.text;
   }
 
   async #login(): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 
@@ -39,14 +39,18 @@ export class Measurements {
     return this.#samples.has(keyOf(setting));
   }
 
-  /** Keeps a time in milliseconds. */
+  /** Keeps a time in milliseconds. When it cannot be written, it counts until the next start: no job is lost for it. */
   add(setting: MeasuredSetting, ms: number): void {
     const key = keyOf(setting);
     this.#samples.set(key, [...(this.#samples.get(key) ?? []), Math.max(1, Math.round(ms))].slice(-SAMPLES_MAX));
-    mkdirSync(dirname(this.#path), { recursive: true });
     const fresh = `${this.#path}.${process.pid}.new`;
-    writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#samples))}\n`);
-    renameSync(fresh, this.#path);
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true });
+      writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#samples))}\n`);
+      renameSync(fresh, this.#path);
+    } catch {
+      rmSync(fresh, { force: true });
+    }
   }
 
   /** The time to promise in a bid, in milliseconds; null without any measurement. */

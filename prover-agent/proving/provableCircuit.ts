@@ -16,7 +16,7 @@ export interface ProvableCircuit {
 }
 
 /** True for circuits that an agent of this version can prove and measure. */
-export function isProvable(circuit: CircuitView): boolean {
+export function isProvable(circuit: Pick<CircuitView, 'kind' | 'protocol'>): boolean {
   return circuit.kind === 'transferRollup' && circuit.protocol === 'groth16';
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -194,6 +194,95 @@ describe('an agent', () => {
     start(slowProver(5));
     await until(() => callsOf('giveUp').length === 1, 'the hand-back');
     expect(callsOf('giveUp')[0]!.body.message.reason).toBe('inputUnavailable');
+  });
+
+  it('goes on with its heartbeats while one of them gets no answer', async () => {
+    dues = [mine(0)];
+    const beat = coordinator.handlers.beat!;
+    let beats = 0;
+    coordinator.handlers.beat = (request) => {
+      beats += 1;
+      return beats === 1 ? new Promise(() => undefined) : beat(request);
+    };
+    start(slowProver(1_500));
+    await until(() => happened('jobTaken'), 'the job');
+    const sinceMs = performance.now();
+    await until(() => callsOf('beat').length >= 2, 'further heartbeats');
+    expect(performance.now() - sinceMs).toBeLessThan(FAKE_MARKET.parameters.leaseMs);
+  });
+
+  it('keeps its heartbeats up while its token is renewed', async () => {
+    dues = [mine(0)];
+    const logIn = coordinator.handlers.logIn!;
+    let logins = 0;
+    coordinator.handlers.logIn = (request) => {
+      logins += 1;
+      // The first token is about to expire; the renewal gets no answer.
+      return logins === 1 ? { token: 'token', expiresAtMs: Date.now() + 30_000 } : new Promise(() => logIn(request));
+    };
+    start(slowProver(1_500));
+    await until(() => callsOf('beat').length >= 2 && logins >= 2, 'heartbeats beside the renewal');
+  });
+
+  it('delivers although the times of its proofs cannot be written', async () => {
+    dues = [mine(0, { deadlineMs: Date.now() + 60_000 })];
+    start(slowProver(20));
+    mkdirSync(join(dataDir, 'measurements.json'), { recursive: true });
+    await until(() => callsOf('submitProof').length === 1, 'the delivery');
+    expect(happened('proofFailed')).toBe(false);
+  });
+
+  it('does not look at circuits that it could not prove, nor prepare one twice', async () => {
+    coordinator.handlers.listCircuits = () => ({ circuits: [] });
+    start(slowProver(5));
+    await until(() => happened('ready'), 'the agent');
+    const { verificationKey, ...rest } = circuit;
+    const entry = {
+      type: 'circuitRegistered' as const,
+      atMs: Date.now(),
+      registration: null,
+      ...rest,
+      verificationKey,
+    };
+    for (let count = 0; count < 5; count += 1) coordinator.publish({ ...entry, kind: 'generic' });
+    coordinator.handlers.listCircuits = () => ({ circuits: [circuit] });
+    coordinator.publish(entry);
+    coordinator.publish(entry);
+    await until(() => callsOf('listCircuits').length >= 3, 'a look at the circuits');
+    await until(() => happened('circuitReady'), 'the circuit');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(callsOf('listCircuits')).toHaveLength(3);
+    expect(events.filter(({ event }) => event === 'circuitReady')).toHaveLength(1);
+  });
+
+  it('asks nothing about rounds that were over when it heard of them', async () => {
+    start(slowProver(5));
+    await until(() => happened('feedConnected'), 'the feed');
+    const asked = callsOf('getAccount').length;
+    for (let index = 0; index < 20; index += 1) {
+      const { openedAtMs: _opened, clearedAtMs: _cleared, bidCount: _bids, ...open } = round();
+      const roundId = `${BLOCK_ID}.r${index}`;
+      coordinator.publish({ type: 'roundOpened', atMs: 1, ...open, roundId, closesAtMs: Date.now() - 1_000 });
+    }
+    await until(() => events.filter(({ event }) => event === 'skipped').length === 20, 'the skips');
+    expect(callsOf('getAccount')).toHaveLength(asked);
+  });
+
+  it('bids again when the window was put off past the end of its bid, and only then', async () => {
+    const first = { ...round(), closesAtMs: Date.now() + 5_000 };
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [first] });
+    start(slowProver(5));
+    await until(() => callsOf('placeBid').length === 1, 'a bid');
+    const putOff = (ms: number) => {
+      const shifted = { ...first, closesAtMs: first.closesAtMs + ms, deadlineMs: first.deadlineMs + 600_000 };
+      coordinator.handlers.listOpenRounds = () => ({ rounds: [shifted] });
+      coordinator.publish({ type: 'coordinatorStarted', atMs: 1, lastSignMs: 1, gapMs: ms, cause: 'stall' });
+    };
+    putOff(30_000);
+    await until(() => callsOf('listOpenRounds').length >= 2, 'a look at the rounds');
+    putOff(300_000);
+    await until(() => callsOf('placeBid').length === 2, 'another bid');
+    expect(callsOf('placeBid')[1]!.body.message.expiresAtMs).toBeGreaterThan(first.closesAtMs + 300_000);
   });
 
   it('skips a round with a typed reason', async () => {
