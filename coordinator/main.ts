@@ -14,7 +14,7 @@ import { createPrisma } from '#api/prisma.js';
 import { startEmbeddedPostgres } from '#journal/embeddedPostgres.js';
 import { openJournal } from '#journal/journal.js';
 import type { Journal } from '#journal/journalPort.js';
-import { startLifeSigns } from '#journal/lifeSigns.js';
+import { afterGaps, startLifeSigns } from '#journal/lifeSigns.js';
 import { applyMigrations } from '#journal/migrate.js';
 import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
 import type { WakeUp } from '#market/wakeUps.js';
@@ -94,11 +94,14 @@ async function compose(
 
   let wakeUps: WakeUpService | undefined;
   const onWakeUps = (fresh: WakeUp[]) => wakeUps?.arm(fresh);
-  const journal = await openJournal({ pool, operatorKey, nowMs, log, onWakeUps });
-  closers.push(() => journal.close());
+  const writer = await openJournal({ pool, operatorKey, nowMs, log, onWakeUps });
+  closers.push(() => writer.close());
   const circuit = readBuiltInCircuit();
-  await openMarket(config, journal, operatorKey, circuit);
-  closers.push(followOthers(journal, log));
+  await openMarket(config, writer, operatorKey, circuit);
+  closers.push(followOthers(writer, log));
+  const signs = await startLifeSigns({ pool, journal: writer, replicaId: randomBytes(8).toString('hex'), nowMs, log });
+  closers.push(() => signs.stop());
+  const journal = afterGaps(writer, signs);
   if (config.metrics) {
     const stopMetrics = startProcessMetrics({ journal, log });
     closers.push(async () => stopMetrics());
@@ -109,11 +112,10 @@ async function compose(
   const verify = standIns.verify ?? ((request) => verifier.verify(request as never));
   const judge = startJudge({ journal, log, verify });
   closers.push(() => judge.stop());
-  const signs = await startLifeSigns({ pool, journal, replicaId: randomBytes(8).toString('hex'), nowMs, log });
-  closers.push(() => signs.stop());
   const leases = startLeaseMonitor({ pool, journal, nowMs, log });
-  closers.push(async () => leases.stop());
+  closers.push(() => leases.stop());
   const bells = await createBellQueue({ databaseUrl, ...optional('redisUrl', config.redisUrl), nowMs, log });
+  closers.push(() => bells.close());
   const closer = createRoundCloser({ journal, nowMs });
   wakeUps = await startWakeUps({ pool, journal, bells, judge, closer, nowMs, log });
   closers.push(wakeUps.stop);
@@ -173,8 +175,16 @@ async function openMarket(
 
 /** Folds what other replicas write; the feed and the judge learn of it through the journal. */
 function followOthers(journal: Journal, log: Logger): Closer {
+  let isFollowing = false;
+  const follow = async () => {
+    // Looks that wait for a slow database would stand in the writer's way when it is back.
+    if (isFollowing) return;
+    isFollowing = true;
+    await journal.catchUp().catch((error) => log.warn({ err: error }, 'the log could not be followed'));
+    isFollowing = false;
+  };
   const timer = setInterval(() => {
-    journal.catchUp().catch((error) => log.warn({ err: error }, 'the log could not be followed'));
+    void follow();
   }, CATCH_UP_INTERVAL_MS);
   return async () => clearInterval(timer);
 }

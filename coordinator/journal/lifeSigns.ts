@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import { parametersOf } from '#market/state.js';
+import { JournalError } from './journal.js';
 import type { Journal } from './journalPort.js';
 
 /** How often a sign of life is written. */
@@ -12,18 +13,25 @@ export const SIGN_INTERVAL_MS = 1_000;
 /** Rows of processes that ended so long ago are dropped. */
 const STALE_SIGN_MS = 3_600_000;
 
+/** How often a gap is looked for before a command goes on: an attempt under way may have begun before the gap. */
+const SETTLE_ATTEMPTS_MAX = 2;
+
 export interface LifeSigns {
+  /** Resolves when no gap is left that ought to be on record. Throws JournalError while the database is away. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Puts the gap since the last sign of any replica on record, then keeps signing. Call before serving anybody. */
-export async function startLifeSigns(options: {
+interface LifeSignsOptions {
   pool: Pool;
   journal: Journal;
   replicaId: string;
   nowMs: () => number;
   log: { error(fields: object, message: string): void };
-}): Promise<LifeSigns> {
+}
+
+/** Puts the gap since the last sign of any replica on record, then keeps signing. Call before serving anybody. */
+export async function startLifeSigns(options: LifeSignsOptions): Promise<LifeSigns> {
   const { pool, journal, nowMs } = options;
   await journal.execute(
     { kind: 'startCoordinator', lastSignMs: (await lastSignMs(pool)) ?? nowMs(), cause: 'start' },
@@ -31,25 +39,62 @@ export async function startLifeSigns(options: {
   );
   // The gap is on record now; what is left of earlier processes is of no use any more.
   await pool.query('DELETE FROM replicas WHERE last_sign_ms < $1', [nowMs() - STALE_SIGN_MS]);
-  await sign(options);
-  let lastSignedMs = nowMs();
-  let signing: Promise<void> = Promise.resolve();
-  const tick = async () => {
-    if (nowMs() - lastSignedMs >= parametersOf(journal.state()).downtimeMsMin) {
+  let lastSignedMs = await sign(options);
+  let signing: Promise<void> | null = null;
+  const isBehind = () => nowMs() - lastSignedMs >= parametersOf(journal.state()).downtimeMsMin;
+  const signAgain = async () => {
+    if (isBehind()) {
       const lastMs = (await lastSignMs(pool)) ?? nowMs();
       await journal.execute({ kind: 'startCoordinator', lastSignMs: lastMs, cause: 'stall' }, null);
     }
-    await sign(options);
-    lastSignedMs = nowMs();
+    lastSignedMs = await sign(options);
+  };
+  const tick = () => {
+    signing ??= signAgain().finally(() => {
+      signing = null;
+    });
+    return signing;
   };
   const timer = setInterval(() => {
-    signing = signing.then(tick).catch((error) => options.log.error({ err: error }, 'no sign of life was written'));
+    tick().catch((error) => options.log.error({ err: error }, 'no sign of life was written'));
   }, SIGN_INTERVAL_MS);
   return {
+    settled: async () => {
+      for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX && isBehind(); attempt += 1) {
+        await tick().catch((cause) => {
+          throw new JournalError('the time without a coordinator could not be put on record', { cause });
+        });
+      }
+    },
     stop: async () => {
       clearInterval(timer);
-      await signing;
+      await signing?.catch(() => {});
     },
+  };
+}
+
+/**
+ * The journal for all who judge by the clock. When this process stood still or had no database, whatever comes first
+ * afterwards, be it a wake-up, a lease or an agent's message, waits until the gap is on record and has shifted the due
+ * times.
+ */
+export function afterGaps(journal: Journal, signs: Pick<LifeSigns, 'settled'>): Journal {
+  return {
+    execute: async (...command) => {
+      await signs.settled();
+      return journal.execute(...command);
+    },
+    state: () => journal.state(),
+    size: () => journal.size(),
+    onCommitted: (listener) => journal.onCommitted(listener),
+    catchUp: () => journal.catchUp(),
+    sealedBids: (digests) => journal.sealedBids(digests),
+    readEntries: (from, limit) => journal.readEntries(from, limit),
+    checkpoint: () => journal.checkpoint(),
+    inclusionProof: (index, treeSize) => journal.inclusionProof(index, treeSize),
+    consistencyProof: (fromSize, toSize) => journal.consistencyProof(fromSize, toSize),
+    sign: (bytes) => journal.sign(bytes),
+    close: () => journal.close(),
   };
 }
 
@@ -58,10 +103,13 @@ async function lastSignMs(pool: Pool): Promise<number | null> {
   return rows[0]?.last === null ? null : Number(rows[0]?.last);
 }
 
-async function sign({ pool, replicaId, nowMs }: { pool: Pool; replicaId: string; nowMs: () => number }): Promise<void> {
+/** @returns the time of the sign: that of its making, however long the database takes to write it */
+async function sign({ pool, replicaId, nowMs }: LifeSignsOptions): Promise<number> {
+  const atMs = nowMs();
   await pool.query(
     `INSERT INTO replicas (replica_id, last_sign_ms) VALUES ($1, $2)
      ON CONFLICT (replica_id) DO UPDATE SET last_sign_ms = excluded.last_sign_ms`,
-    [replicaId, nowMs()],
+    [replicaId, atMs],
   );
+  return atMs;
 }

@@ -12,7 +12,8 @@ export const LEASE_CHECK_INTERVAL_MS = 1_000;
 
 export interface LeaseMonitor {
   check(): Promise<void>;
-  stop(): void;
+  /** Resolves when the check that may be under way has ended. */
+  stop(): Promise<void>;
 }
 
 interface Held {
@@ -28,20 +29,23 @@ export function startLeaseMonitor(options: {
   log: { error(fields: object, message: string): void };
 }): LeaseMonitor {
   const lastSeen = new Map<string, number>();
-  let checking = false;
-  const check = async () => {
-    if (checking) return;
-    checking = true;
-    try {
-      await checkLeases(options, lastSeen);
-    } finally {
-      checking = false;
-    }
+  let checking: Promise<void> | null = null;
+  const check = () => {
+    checking ??= checkLeases(options, lastSeen).finally(() => {
+      checking = null;
+    });
+    return checking;
   };
   const timer = setInterval(() => {
     check().catch((error) => options.log.error({ err: error }, 'the check of leases failed'));
   }, LEASE_CHECK_INTERVAL_MS);
-  return { check, stop: () => clearInterval(timer) };
+  return {
+    check,
+    stop: async () => {
+      clearInterval(timer);
+      await checking?.catch(() => {});
+    },
+  };
 }
 
 const keyOf = ({ jobId, prover }: Held) => `${jobId}|${prover}`;
