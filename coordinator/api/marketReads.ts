@@ -107,9 +107,13 @@ export class MarketReads {
     }));
   }
 
+  /** The market's own circuits first: anybody may register others, and must not crowd those out of the page. */
   async circuits(): Promise<CircuitView[]> {
-    const found = await this.#prisma.circuit.findMany({ take: PAGE_MAX, orderBy: { circuitId: 'asc' } });
-    return found.map(({ state }) => read<CircuitView>(state));
+    const isGeneric: Prisma.CircuitWhereInput = { state: { path: ['kind'], equals: 'generic' } };
+    const orderBy = { circuitId: 'asc' as const };
+    const own = await this.#prisma.circuit.findMany({ where: { NOT: isGeneric }, take: PAGE_MAX, orderBy });
+    const others = await this.#prisma.circuit.findMany({ where: isGeneric, take: PAGE_MAX - own.length, orderBy });
+    return [...own, ...others].map(({ state }) => read<CircuitView>(state));
   }
 
   async circuit(circuitId: Hex): Promise<CircuitView | null> {

@@ -86,7 +86,8 @@ async function cheapBlockNo(
 ): Promise<Refused | null> {
   const transfers = (blockFile as { transfers?: unknown } | null | undefined)?.transfers;
   const jobCount = Array.isArray(transfers) ? Math.ceil(transfers.length / TRANSFERS_PER_CHUNK) : 1;
-  const jobs = Array.from({ length: jobCount }, () => ({ publicSignals: [], inputHash: NO_DIGEST }));
+  // One empty job for all: a hostile file may seem to have millions.
+  const jobs = new Array(jobCount).fill({ publicSignals: [], inputHash: NO_DIGEST });
   const signed = { message, signature: NO_DIGEST, digest: NO_DIGEST };
   const rehearsal = decide(journal.state(), { kind: 'submitBlock', ...signed, jobs }, nowMs());
   if (rehearsal.ok) return null;
