@@ -92,6 +92,7 @@ export class Agent {
     const { session, bidder, log } = this.#parts;
     await this.takeDues();
     try {
+      await session.readClock();
       const { rounds } = await session.client.call('listOpenRounds', {});
       if (!this.#isStopping) for (const round of rounds) void bidder.consider(round);
     } catch (error) {

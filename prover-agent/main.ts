@@ -90,6 +90,7 @@ async function runLocked(
     slots,
     log,
     promisedMs: (id) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
+    proofsFail: (id) => runner.proofsFail(id),
     committedMs: () => book.committedMs(),
     signal,
   });

@@ -17,6 +17,8 @@ export interface BidderOptions {
   log: AgentLog;
   /** Promised p95 for a circuit in milliseconds; null when it cannot be proven here. */
   promisedMs(circuitId: string): number | null;
+  /** Whether zkProofs of a circuit keep failing here. */
+  proofsFail(circuitId: string): boolean;
   /** Sum of the promised times of all jobs held, in milliseconds. */
   committedMs(): number;
   signal: AbortSignal;
@@ -86,6 +88,7 @@ export class Bidder {
       prover: session.address,
       pricing,
       promisedMs: this.#options.promisedMs(round.circuitId),
+      proofsFail: this.#options.proofsFail(round.circuitId),
       slots,
       committedMs: this.#options.committedMs(),
       freeWei: freeWei ?? bondMaxWei(BigInt(round.maxPriceWei), parameters),

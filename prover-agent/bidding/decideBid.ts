@@ -8,7 +8,7 @@ import type { RoundView } from '#protocol/views.js';
 export const EXPIRY_MS = 60_000;
 
 /** Why an agent does not bid for a round. */
-export type SkipCode = 'circuitUnknown' | 'roundClosed' | 'tooLittleTime' | 'aboveMaxPrice' | 'noBond';
+export type SkipCode = 'circuitUnknown' | 'proofsFail' | 'roundClosed' | 'tooLittleTime' | 'aboveMaxPrice' | 'noBond';
 
 /** What a prover asks for: a fixed price, or one by promised time; amounts in wei. */
 export interface Pricing {
@@ -29,6 +29,8 @@ export interface BidInput {
   pricing: Pricing;
   /** Promised p95 of one zkProof on this machine, in milliseconds; null for a circuit it cannot prove. */
   promisedMs: number | null;
+  /** The newest zkProofs of the circuit failed on this machine: every job won would cost a bond. */
+  proofsFail?: boolean;
   /** zkProofs at once. */
   slots: number;
   /** Sum of the promised times of all jobs held, running or standing by, in milliseconds. */
@@ -51,6 +53,7 @@ export type BidDecision = { ok: true; bid: Bid } | { ok: false; code: SkipCode; 
 export function decideBid(input: BidInput): BidDecision {
   const { round, promisedMs, nowMs } = input;
   if (promisedMs === null) return skip('circuitUnknown', `no prover for circuit ${round.circuitId}`);
+  if (input.proofsFail) return skip('proofsFail', `the newest zkProofs of circuit ${round.circuitId} failed here`);
   if (nowMs >= round.closesAtMs) return skip('roundClosed', `it closed at ${round.closesAtMs}`);
   const maxJobs = jobsInTime(input, promisedMs);
   if (maxJobs < 1) return skip('tooLittleTime', `${promisedMs} ms a job do not fit before ${round.deadlineMs}`);

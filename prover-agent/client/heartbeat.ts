@@ -10,6 +10,8 @@ export type HeartbeatJobs = RouteCall<'beat'>['body']['jobs'];
 const NEWS_EVERY_MS = 250;
 /** Heartbeats are at least this far apart, however short the market's lease is, in milliseconds. */
 const EVERY_MS_MIN = 50;
+/** Without jobs there are no heartbeats; then the coordinator's clock is read so often, in milliseconds. */
+const CLOCK_EVERY_MS = 60_000;
 /** Jobs that one heartbeat may name. */
 const JOBS_MAX = 4_096;
 
@@ -27,6 +29,7 @@ export interface HeartbeatOptions {
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #wake = new AbortController();
+  #clockReadMs = performance.now();
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -54,11 +57,19 @@ export class Heartbeat {
   /** Waits for the answer, but not until the next one is due: a lease is shorter than the longest wait for an answer. */
   async #beatFor(everyMs: number): Promise<void> {
     const jobs = this.#options.jobs();
+    if (jobs.length > 0) this.#clockReadMs = performance.now();
+    else if (performance.now() - this.#clockReadMs > CLOCK_EVERY_MS) this.#readClock();
     const beats: Promise<void>[] = [];
     for (let at = 0; at < jobs.length; at += JOBS_MAX) beats.push(this.#beat(jobs.slice(at, at + JOBS_MAX)));
     const isAnswered = new AbortController();
     await Promise.race([Promise.all(beats), pause(everyMs, isAnswered.signal)]);
     isAnswered.abort();
+  }
+
+  /** An idle agent's clock may go wrong for days, and every round would look closed. A failure is tried again later. */
+  #readClock(): void {
+    this.#clockReadMs = performance.now();
+    this.#options.session.readClock().catch(() => undefined);
   }
 
   async #beat(jobs: HeartbeatJobs): Promise<void> {

@@ -20,7 +20,7 @@ export function isUnreachable(error: unknown): error is UnreachableError {
 
 /** The coordinator's clock, kept by the times of its answers. */
 export class CoordinatorClock {
-  #offsetMs = 0;
+  #offsetMs: number | null = null;
   readonly #localNowMs: () => number;
 
   constructor(localNowMs: () => number = Date.now) {
@@ -29,13 +29,17 @@ export class CoordinatorClock {
 
   /** What the coordinator's clock says now, Unix milliseconds. */
   nowMs(): number {
-    return this.#localNowMs() + this.#offsetMs;
+    return this.#localNowMs() + (this.#offsetMs ?? 0);
   }
 
-  /** Takes a reading of the coordinator's clock that was made between `sentMs` and now, local time. */
+  /**
+   * Takes a reading of the coordinator's clock that was made between `sentMs` and now, local time. The offset is moved
+   * only as far as the reading demands: one whose answer was long on its way says little, and spoils nothing.
+   */
   set(coordinatorMs: number, sentMs: number): void {
-    const nowMs = this.#localNowMs();
-    this.#offsetMs = Math.round(coordinatorMs - (sentMs + nowMs) / 2);
+    const [leastMs, mostMs] = [coordinatorMs - this.#localNowMs(), coordinatorMs - sentMs];
+    const knownMs = this.#offsetMs ?? Math.round((leastMs + mostMs) / 2);
+    this.#offsetMs = Math.max(leastMs, Math.min(mostMs, knownMs));
   }
 
   /** Local time, for {@link set}. */
@@ -70,6 +74,12 @@ export class Session {
 
   get domain(): SigningDomain {
     return { chainId: this.market.chainId, coordinatorId: this.market.coordinatorId };
+  }
+
+  /** Reads the coordinator's clock, which heartbeats do only while a job is held. */
+  async readClock(): Promise<void> {
+    const sentMs = this.clock.localMs();
+    this.clock.set((await this.client.call('getMarket', {})).nowMs, sentMs);
   }
 
   /** Signs a message of the market with this prover's key, or with another account's. */

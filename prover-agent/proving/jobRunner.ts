@@ -11,6 +11,9 @@ import { type MadeProof, ProvingError } from './prover.js';
 
 /** How often a job is tried anew after a failed proof. */
 const RETRIES_MAX = 1;
+/** Jobs lost in a row to failing proofs after which no more are bid for, and for how long, in milliseconds. */
+const LOSSES_MAX = 3;
+const LOSSES_FOR_MS = 600_000;
 /** Inputs fetched at once. */
 const FETCHES_MAX = 4;
 /** How often an input with a wrong hash is fetched again. */
@@ -36,6 +39,8 @@ export class JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #freeSlots: number[];
   readonly #givingUp = new Set<string>();
+  /** Jobs lost in a row to failing proofs, by circuit; times are of the coordinator's clock. */
+  readonly #losses = new Map<string, { count: number; lastMs: number }>();
   #fetches = 0;
   /** False before the circuits are ready and once the agent is stopping. */
   #isOpen = false;
@@ -86,6 +91,13 @@ export class JobRunner {
     } finally {
       this.#givingUp.delete(job.jobId);
     }
+  }
+
+  /** True while proofs of a circuit keep failing here, as without memory: a while later it is tried again. */
+  proofsFail(circuitId: string): boolean {
+    const losses = this.#losses.get(circuitId);
+    if (!losses || losses.count < LOSSES_MAX) return false;
+    return this.#options.session.clock.nowMs() < losses.lastMs + LOSSES_FOR_MS;
   }
 
   #typicalMs(circuitId: string): number | null {
@@ -159,6 +171,7 @@ export class JobRunner {
         throw new ProvingError('provingFailed', 'the input leads to other public signals than those of the job');
       }
       measurements.add(circuit.setting, performance.now() - beganMs);
+      this.#losses.delete(job.circuitId);
       log('proofMade', { jobId: job.jobId, witnessMs: made.witnessMs, provingMs: made.provingMs });
     } catch (error) {
       this.#fail(job, error);
@@ -181,6 +194,10 @@ export class JobRunner {
     const typicalMs = this.#typicalMs(job.circuitId) ?? 0;
     // A witness that cannot be made will not be made by trying again; a proof that failed might.
     const isLost = code === 'witnessFailed' || job.failures > RETRIES_MAX;
+    if (isLost && code === 'provingFailed') {
+      const count = (this.#losses.get(job.circuitId)?.count ?? 0) + 1;
+      this.#losses.set(job.circuitId, { count, lastMs: session.clock.nowMs() });
+    }
     if (isLost || session.clock.nowMs() + typicalMs > job.deadlineMs) void this.giveUp(job, code);
   }
 

@@ -11,6 +11,9 @@ const SAMPLES_MAX = 10;
  */
 const SAFETY_PERCENT = 130;
 
+/** Times of real work after which the rehearsals of a start count no more: other agents may have started beside it. */
+const REAL_SAMPLES_MIN = 3;
+
 const fileSchema = z.record(z.string().max(256), z.array(z.number().min(0)).min(1).max(SAMPLES_MAX));
 
 /** What a measurement holds for: another number of threads is another prover. */
@@ -36,12 +39,20 @@ export class Measurements {
 
   /** Whether there is any time for this setting. */
   has(setting: MeasuredSetting): boolean {
-    return this.#samples.has(keyOf(setting));
+    return this.#counting(setting) !== undefined;
+  }
+
+  /** Keeps the time in milliseconds of a sample proven at the start; it counts until real work has shown more. */
+  rehearse(setting: MeasuredSetting, ms: number): void {
+    this.#keep(rehearsalKeyOf(setting), ms);
   }
 
   /** Keeps a time in milliseconds. When it cannot be written, it counts until the next start: no job is lost for it. */
   add(setting: MeasuredSetting, ms: number): void {
-    const key = keyOf(setting);
+    this.#keep(keyOf(setting), ms);
+  }
+
+  #keep(key: string, ms: number): void {
     this.#samples.set(key, [...(this.#samples.get(key) ?? []), Math.max(1, Math.round(ms))].slice(-SAMPLES_MAX));
     const fresh = `${this.#path}.${process.pid}.new`;
     try {
@@ -55,15 +66,26 @@ export class Measurements {
 
   /** The time to promise in a bid, in milliseconds; null without any measurement. */
   promisedMs(setting: MeasuredSetting | null): number | null {
-    const samples = setting ? this.#samples.get(keyOf(setting)) : undefined;
+    const samples = setting ? this.#counting(setting) : undefined;
     return samples ? Math.ceil((Math.max(...samples) * SAFETY_PERCENT) / 100) : null;
   }
 
   /** The time a zkProof usually takes (median), in milliseconds; null without any measurement. */
   typicalMs(setting: MeasuredSetting): number | null {
-    const samples = this.#samples.get(keyOf(setting));
+    const samples = this.#counting(setting);
     return samples ? samples.toSorted((a, b) => a - b)[samples.length >> 1]! : null;
   }
+
+  #counting(setting: MeasuredSetting): readonly number[] | undefined {
+    const real = this.#samples.get(keyOf(setting)) ?? [];
+    if (real.length >= REAL_SAMPLES_MIN) return real;
+    const samples = [...(this.#samples.get(rehearsalKeyOf(setting)) ?? []), ...real];
+    return samples.length > 0 ? samples : undefined;
+  }
+}
+
+function rehearsalKeyOf(setting: MeasuredSetting): string {
+  return `${keyOf(setting)} rehearsal`;
 }
 
 function keyOf({ circuitId, threads, slots, handicap }: MeasuredSetting): string {

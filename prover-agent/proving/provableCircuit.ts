@@ -55,7 +55,7 @@ export async function prepareCircuit(options: {
     });
   } else {
     await warming;
-    measurements.add(setting, handicap * (await measure(raw)));
+    measurements.rehearse(setting, handicap * (await measure(raw)));
   }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
   log('circuitReady', { circuitId, promisedMs, typicalMs });

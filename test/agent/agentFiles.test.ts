@@ -174,6 +174,18 @@ describe('the measurements', () => {
     expect(again.has({ ...setting, threads: 2 })).toBe(false);
   });
 
+  it('forget the rehearsal of the start once real work has shown what it takes', () => {
+    const path = join(folder, 'measurements.json');
+    const measurements = new Measurements(path);
+    measurements.rehearse(setting, 9_000);
+    expect([measurements.has(setting), measurements.promisedMs(setting)]).toEqual([true, 11_700]);
+    for (const ms of [1_000, 1_100]) measurements.add(setting, ms);
+    const again = new Measurements(path);
+    expect(again.promisedMs(setting)).toBe(11_700);
+    again.add(setting, 900);
+    expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([1_430, 1_000]);
+  });
+
   it('begin anew when the file is broken', () => {
     const path = join(folder, 'measurements.json');
     writeFileSync(path, '{"broken": [');

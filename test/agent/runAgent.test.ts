@@ -268,6 +268,27 @@ describe('an agent', () => {
     expect(callsOf('getAccount')).toHaveLength(asked);
   });
 
+  it('reads the coordinator’s clock again, though it holds no job', async () => {
+    const offsets = [3_600_000, 0];
+    coordinator.handlers.getMarket = () => ({ ...FAKE_MARKET, nowMs: Date.now() + (offsets.shift() ?? 0) });
+    start(slowProver(5));
+    await until(() => happened('feedConnected'), 'the feed');
+    await until(() => callsOf('listOpenRounds').length > 0, 'the catching up');
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [round()] });
+    coordinator.publish({ type: 'coordinatorStarted', atMs: 1, lastSignMs: 1, gapMs: 0, cause: 'stall' });
+    await until(() => callsOf('placeBid').length === 1, 'a bid');
+  });
+
+  it('bids no more when its proofs keep failing', async () => {
+    dues = [mine(0), mine(1), mine(2)];
+    start(slowProver(5, (attempt) => attempt > 1));
+    await until(() => callsOf('giveUp').length === 3, 'the hand-backs');
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [round()] });
+    coordinator.publish({ type: 'coordinatorStarted', atMs: 1, lastSignMs: 1, gapMs: 0, cause: 'stall' });
+    await until(() => happened('skipped') || callsOf('placeBid').length > 0, 'a decision');
+    expect(events.find(({ event }) => event === 'skipped')?.fields.code).toBe('proofsFail');
+  });
+
   it('bids again when the window was put off past the end of its bid, and only then', async () => {
     const first = { ...round(), closesAtMs: Date.now() + 5_000 };
     coordinator.handlers.listOpenRounds = () => ({ rounds: [first] });
