@@ -38,33 +38,52 @@ export interface DemoOptions {
   port: number;
   agentCount: number;
   say(text: string): void;
+  /** Aborting it stops everything, also while it is being started. */
+  signal: AbortSignal;
 }
 
-/** Starts everything; when something fails, all that was started is stopped again. */
+/** Starts a process of the demo and keeps it, so that it will be stopped. */
+type Launch = (args: string[], logFile: string) => Child;
+
+/** Starts everything; when something fails, or the signal comes, all that was started is stopped again. */
 export async function startDemoMarket(options: DemoOptions): Promise<DemoMarket> {
+  const { signal } = options;
   const children: Child[] = [];
-  const stop = async () => {
-    const [coordinator, ...agents] = children.splice(0);
-    await coordinator?.stop('cleanly');
-    await Promise.all(agents.map((agent) => agent.stop('atOnce')));
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopAll(children);
+    return stopping;
   };
+  const launch: Launch = (args, logFile) => {
+    if (stopping) throw new Error('the market is being stopped');
+    const child = startChild(args, logFile);
+    children.push(child);
+    return child;
+  };
+  signal.addEventListener('abort', () => void stop(), { once: true });
   try {
-    return { ...(await startAll(options, children)), stop };
+    signal.throwIfAborted();
+    return { ...(await startAll(options, launch)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startAll(options: DemoOptions, children: Child[]): Promise<Omit<DemoMarket, 'stop'>> {
+async function stopAll([coordinator, ...agents]: Child[]): Promise<void> {
+  await coordinator?.stop('cleanly');
+  await Promise.all(agents.map((agent) => agent.stop('atOnce')));
+}
+
+async function startAll(options: DemoOptions, launch: Launch): Promise<Omit<DemoMarket, 'stop'>> {
   const { home, port, say } = options;
   mkdirSync(home, { recursive: true, mode: 0o700 });
   say('starting the coordinator with its embedded PostgreSQL');
-  const coordinator = startChild(
+  const logFile = join(home, 'coordinator.log');
+  const coordinator = launch(
     ['coordinator', '--data-dir', home, '--port', String(port), '--faucet', '--origin', 'localhost/understudy-demo'],
-    join(home, 'coordinator.log'),
+    logFile,
   );
-  children.push(coordinator);
   const url = await coordinator.waitFor(({ url }) => (typeof url === 'string' ? url : undefined));
   const client = connect(url);
   const requester = openKeyFile(join(home, 'requester.json'));
@@ -72,13 +91,16 @@ async function startAll(options: DemoOptions, children: Child[]): Promise<Omit<D
   if (demoAgents(options.agentCount).some(({ name }) => !existsSync(join(home, 'agents', name, 'measurements.json')))) {
     say('each of them measures itself on the real circuit first: half a minute or so, once');
   }
-  const [agents] = await Promise.all([
-    Promise.all(demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, children))),
-    topUp(client, requester.address),
-  ]);
+  const died = coordinator.ended.then(() => {
+    throw new Error(`the coordinator has ended; see ${logFile}`);
+  });
+  const starting = Promise.all(
+    demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, launch)),
+  );
+  const [agents] = await Promise.race([Promise.all([starting, topUp(client, requester.address)]), died]);
   for (const { name, promisedMs } of agents) say(`${name} promises a zkProof in ${seconds(promisedMs)}`);
   const restart = async (agent: RunningAgent) => {
-    const { child } = runAgent(agent, url, home, children);
+    const { child } = runAgent(agent, url, home, launch);
     agent.child = child;
     await child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
   };
@@ -90,12 +112,12 @@ async function topUp(client: Client, address: Address): Promise<void> {
   if (BigInt(freeWei) < FUNDS_WEI / 2n) await fund(client, address, FUNDS_WEI - BigInt(freeWei));
 }
 
-function runAgent(agent: DemoAgent, url: string, home: string, children: Child[]): { child: Child; address: Address } {
+function runAgent(agent: DemoAgent, url: string, home: string, launch: Launch): { child: Child; address: Address } {
   const folder = join(home, 'agents', agent.name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const keyFile = join(folder, 'key.json');
   const { address } = openKeyFile(keyFile);
-  const child = startChild(
+  const child = launch(
     [
       'agent',
       ...['--coordinator', url, '--key-file', keyFile, '--name', agent.name, '--data-dir', folder],
@@ -104,7 +126,6 @@ function runAgent(agent: DemoAgent, url: string, home: string, children: Child[]
     ],
     join(folder, 'agent.log'),
   );
-  children.push(child);
   return { child, address };
 }
 
@@ -113,9 +134,9 @@ async function startAgent(
   url: string,
   home: string,
   client: Client,
-  children: Child[],
+  launch: Launch,
 ): Promise<RunningAgent> {
-  const { child, address } = runAgent(agent, url, home, children);
+  const { child, address } = runAgent(agent, url, home, launch);
   const ready = child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
   const promised = child.waitFor(({ event, promisedMs }) =>
     event === 'circuitReady' ? Number(promisedMs) : undefined,

@@ -84,6 +84,7 @@ async function start(flags: StartFlags): Promise<number> {
     port: flags.port,
     agentCount: flags.agents,
     say: (text) => view.say(text),
+    signal: interrupt.signal,
   });
   try {
     const market = await Promise.race([begun, interrupted]);
