@@ -94,14 +94,8 @@ async function runLocked(
     committedMs: () => book.committedMs(),
     signal,
   });
-  // One after the other: a circuit must not be prepared twice by two looks at the list.
-  let preparing = Promise.resolve();
-  const prepare = () => {
-    preparing = preparing
-      .catch(() => undefined)
-      .then(() => prepareCircuits(config, options, session, circuits, measurements));
-    return preparing;
-  };
+  // A circuit must not be prepared twice by two looks at the list.
+  const prepare = oneAfterAnother(() => prepareCircuits(config, options, session, circuits, measurements));
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
   const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit, onNews });
   const heartbeat = new Heartbeat({
@@ -177,6 +171,15 @@ async function prepareCircuits(
     const parts = { circuit, config, measurements, createProver: factory, load, log, onLost };
     circuits.set(circuitId, await prepareCircuit(parts));
   }
+}
+
+/** Begins an action again only when it has ended, well or not. */
+function oneAfterAnother(action: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve();
+  return () => {
+    running = running.catch(() => undefined).then(action);
+    return running;
+  };
 }
 
 /** Repeats what fails for want of the coordinator, or of an artifact that it should have. */
