@@ -3,7 +3,7 @@
  * order in which it depends on one another, and is taken down in the reverse order.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { type Logger, pino } from 'pino';
@@ -17,6 +17,7 @@ import type { Journal } from '#journal/journalPort.js';
 import { afterGaps, startLifeSigns } from '#journal/lifeSigns.js';
 import { applyMigrations } from '#journal/migrate.js';
 import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
+import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
@@ -31,6 +32,8 @@ import { startProcessMetrics } from './processMetrics.js';
 
 /** How often a coordinator looks whether another replica has written. */
 const CATCH_UP_INTERVAL_MS = 250;
+
+const TOKEN_SECRET_BYTES = 32;
 
 /** A running coordinator. */
 export interface Coordinator {
@@ -239,10 +242,13 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
   return app.listen({ host: config.host, port: config.port });
 }
 
-/** 32 secret bytes for login tokens, kept so that a restart logs nobody out; replicas share the file. */
+/** Secret bytes for login tokens, kept so that a restart logs nobody out; replicas share the file. */
 function openTokenSecret(file: string): Uint8Array {
-  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600, flag: 'wx' });
-  return new Uint8Array(readFileSync(file));
+  return openSecretFile(
+    file,
+    () => randomBytes(TOKEN_SECRET_BYTES),
+    ({ length }) => length === TOKEN_SECRET_BYTES,
+  );
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {

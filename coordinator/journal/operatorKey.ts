@@ -1,10 +1,9 @@
 /** The operator's Ed25519 key: signs checkpoints and bid receipts. Kept in a file that only the operator can read. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { ed25519VerifierKey, formatVerifierKey, type VerifierKey } from '#protocol/log/verifierKey.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Hex } from '#protocol/units.js';
+import { openSecretFile } from './secretFile.js';
 
 export interface OperatorKey {
   /** The log's origin, which is also the key's name. */
@@ -18,16 +17,24 @@ export interface OperatorKey {
 }
 
 /**
- * Loads the operator's key, or makes one at the first start (PKCS #8 PEM, mode 0600).
+ * Loads the operator's key, or makes one at the first start (PKCS #8 PEM, mode 0600). Throws SecretFileError.
  * @param origin - the log's origin line, such as `understudy.example/demo`
  */
 export function openOperatorKey(file: string, origin: string): OperatorKey {
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const { privateKey } = generateKeyPairSync('ed25519');
-    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
+  const pem = openSecretFile(file, newPem, isEd25519Pem);
+  return operatorKeyOf(createPrivateKey(Buffer.from(pem)), origin);
+}
+
+function newPem(): Uint8Array {
+  return Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+}
+
+function isEd25519Pem(bytes: Uint8Array): boolean {
+  try {
+    return createPrivateKey(Buffer.from(bytes)).asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
   }
-  return operatorKeyOf(createPrivateKey(readFileSync(file)), origin);
 }
 
 /** The operator's key behind a private key object. */
