@@ -18,6 +18,11 @@ export function isUnreachable(error: unknown): error is UnreachableError {
   return error instanceof UnreachableError;
 }
 
+/** True when the coordinator does not know this prover's login: a new one may help, or another coordinator. */
+export function isLoginLost(error: unknown): boolean {
+  return error instanceof RejectedError && ['notLoggedIn', 'loginExpired'].includes(error.code);
+}
+
 /** The coordinator's clock, kept by the times of its answers. */
 export class CoordinatorClock {
   #offsetMs: number | null = null;
@@ -143,8 +148,7 @@ export class Session {
     try {
       return await this.client.call(name, call, await this.#validToken());
     } catch (error) {
-      const isLost = error instanceof RejectedError && ['notLoggedIn', 'loginExpired'].includes(error.code);
-      if (!isLost) throw error;
+      if (!isLoginLost(error)) throw error;
       this.#token = null;
       return this.client.call(name, call, await this.#validToken());
     }

@@ -2,7 +2,7 @@ import { RejectedError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { GiveUp } from '#protocol/messages.js';
 import { pause, repeatUntilDone } from '../backoff.js';
-import { isUnreachable, type Session } from '../client/session.js';
+import { isLoginLost, isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
 import { type HeldJob, type JobBook, planWork } from './jobBook.js';
 import type { Measurements } from './measurements.js';
@@ -119,7 +119,8 @@ export class JobRunner {
     try {
       for (let attempt = 1; ; attempt += 1) {
         const { input } = await repeatUntilDone(() => session.fetchInput(job.jobId), {
-          isWorthRepeating: (error) => isUnreachable(error) && session.clock.nowMs() < job.deadlineMs,
+          isWorthRepeating: (error) =>
+            (isUnreachable(error) || isLoginLost(error)) && session.clock.nowMs() < job.deadlineMs,
           signal: job.ended.signal,
         });
         if (contentHashOf(input) === job.inputHash) {

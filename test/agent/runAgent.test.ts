@@ -189,6 +189,19 @@ describe('an agent', () => {
     await until(() => callsOf('submitProof').length === 2, 'the second delivery');
   });
 
+  it('does not give a job up for a login that one of several coordinators does not know', async () => {
+    dues = [mine(0)];
+    const input = coordinator.handlers.getJobInput!;
+    let refusals = 3;
+    coordinator.handlers.getJobInput = (request) => {
+      if (refusals-- > 0) throw new Refusal('notLoggedIn');
+      return input(request);
+    };
+    start(slowProver(5));
+    await until(() => callsOf('submitProof').length === 1 || callsOf('giveUp').length === 1, 'an end');
+    expect(callsOf('giveUp')).toHaveLength(0);
+  });
+
   it('hands back an input whose hash is not the one of the job', async () => {
     dues = [mine(0, { inputHash: `0x${'ee'.repeat(32)}` })];
     start(slowProver(5));
