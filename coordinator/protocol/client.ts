@@ -33,6 +33,8 @@ export interface ClientOptions {
   fetch: typeof fetch;
   /** Longest wait for an answer, in milliseconds. */
   timeoutMs: number;
+  /** Largest answer that is read, in bytes; no bound unless told. For whoever does not trust the coordinator. */
+  answerBytesMax?: number;
 }
 
 export type Client = ReturnType<typeof createClient>;
@@ -49,7 +51,7 @@ export function createClient(options: ClientOptions) {
     async call<Name extends RouteName>(name: Name, call: RouteCall<Name>, token?: string): Promise<RouteAnswer<Name>> {
       const route: Route = ROUTES[name];
       const response = await request(options, route, call, token);
-      const text = await readBody(response);
+      const text = await readBody(response, options.answerBytesMax);
       if (!response.ok) throw failureOf(response, text);
       if (!route.response) return text as RouteAnswer<Name>;
       const parsed = route.response.safeParse(parseJson(text));
@@ -83,9 +85,17 @@ export function pathOf(route: Route, params: object, query: object): string {
   return search ? `${path}?${search}` : path;
 }
 
-async function readBody(response: Response): Promise<string> {
+async function readBody(response: Response, bytesMax = Number.POSITIVE_INFINITY): Promise<string> {
   try {
-    return await response.text();
+    const decoder = new TextDecoder();
+    let text = '';
+    let bytes = 0;
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax) throw new RangeError(`the answer is longer than ${bytesMax} bytes`);
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
   } catch (error) {
     throw new UnreachableError('the answer broke off', { cause: error });
   }

@@ -7,6 +7,9 @@ import { CoordinatorClock, isUnreachable, Session } from './session.js';
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
+/** Largest answer that is read, in bytes: far above the longest list that an agent asks for. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
 /**
  * Reaches a coordinator, however long that takes, and reads which market it runs and what its clock says.
  * @throws only when aborted, or when the coordinator refuses
@@ -19,7 +22,12 @@ export async function openSession(options: {
   fetch?: typeof fetch;
 }): Promise<Session> {
   const { baseUrl, account, log, signal } = options;
-  const client = createClient({ baseUrl, fetch: options.fetch ?? fetch, timeoutMs: ANSWER_TIMEOUT_MS });
+  const client = createClient({
+    baseUrl,
+    fetch: options.fetch ?? fetch,
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    answerBytesMax: ANSWER_BYTES_MAX,
+  });
   const clock = new CoordinatorClock();
   const market = await repeatUntilDone(
     async () => {
