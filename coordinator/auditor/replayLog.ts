@@ -4,8 +4,6 @@
  */
 import { type JudgedProof, Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
-import { parseEntry } from '#protocol/entries.js';
-import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { openCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
@@ -41,7 +39,9 @@ export async function replayLog(
 ): Promise<ReplayReport> {
   const note = await source.checkpoint();
   const claimed = claimedSize(note);
-  const verdicts: Promise<string | null>[] = [];
+  let verdicts: Promise<string | null>[] = [];
+  let zkProofsChecked = 0;
+  let falseVerdict: string | null = null;
   const replay = new Replay({
     checkSignatures: true,
     onJudgedProof: (judged) => verdicts.push(judgeAgain(verifier, judged)),
@@ -53,15 +53,17 @@ export async function replayLog(
     if (leaves.length === 0) flaw = `the log ends at ${frontier.size}, its checkpoint says ${claimed}`;
     for (const leaf of leaves) {
       frontier = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf))).frontier;
-      flaw ??= pushLeaf(replay, leaf);
+      flaw ??= replay.pushLeaf(leaf);
     }
-    await Promise.all(verdicts);
+    const rejudged = await Promise.all(verdicts);
+    verdicts = [];
+    zkProofsChecked += rejudged.length;
+    falseVerdict ??= rejudged.find((one) => one !== null) ?? null;
     onProgress?.(frontier.size, claimed);
   }
   const divergence = replay.end();
   if (divergence) flaw ??= `entry ${divergence.index} (${divergence.type}): ${divergence.explanation}`;
-  const rejudged = await Promise.all(verdicts);
-  flaw ??= rejudged.find((one) => one !== null) ?? null;
+  flaw ??= falseVerdict;
   const root = rootOf(frontier);
   flaw ??= checkpointFlaw(note, replay.state, frontier.size, root);
   return {
@@ -69,7 +71,7 @@ export async function replayLog(
     treeSize: frontier.size,
     rootHash: Buffer.from(root).toString('hex'),
     divergence: flaw,
-    zkProofsChecked: rejudged.length,
+    zkProofsChecked,
     state: replay.state,
   };
 }
@@ -77,19 +79,6 @@ export async function replayLog(
 function claimedSize(note: string): number {
   const size = Number(note.split('\n')[1]);
   return Number.isSafeInteger(size) && size > 0 ? size : 0;
-}
-
-function pushLeaf(replay: Replay, leaf: string): string | null {
-  const at = replay.state.size;
-  try {
-    const entry = parseEntry(JSON.parse(leaf));
-    if (canonicalJson(entry) !== leaf) return `entry ${at} is not written canonically`;
-    if (replay.push(entry)) return null;
-  } catch (error) {
-    return `entry ${at} is not an entry: ${error instanceof Error ? error.message : error}`;
-  }
-  const { index, type, explanation } = replay.divergence!;
-  return `entry ${index} (${type}): ${explanation}`;
 }
 
 async function judgeAgain(verifier: Pick<VerifierPool, 'verify'>, judged: JudgedProof): Promise<string | null> {

@@ -6,16 +6,19 @@ import type { Pool, PoolClient } from 'pg';
 import { Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
 import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
-import { type Entry, parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
-import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import type { Hex } from '#protocol/units.js';
-import { readHead } from './loadState.js';
+import { type LogHead, readHead } from './loadState.js';
 import { jobToView, marketFactsOf, roundToRow } from './projection.js';
 
 const PAGE = 1_000;
+
+/** A tile holds this many hashes, of every so many levels of the tree. */
+const TILE_HASHES = 256;
+const TILE_LEVELS = 8;
 
 /** Differences named before the check stops looking for more. */
 const PROBLEMS_MAX = 100;
@@ -48,6 +51,8 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
     onBlockCompleted: (state, blockId) => expectBlock(expected, state, blockId),
   });
   let frontier = emptyFrontier();
+  const tiles: TileHashes = new Map();
+  const counts = new Map<string, number>();
   for (let from = 0; from < head.size; from += PAGE) {
     const { rows } = await client.query<{ index: string; type: string; leaf: string }>(
       'SELECT index, type, leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
@@ -55,33 +60,35 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
     );
     for (const { index, leaf } of rows) {
       if (Number(index) !== frontier.size) problems.push(`the log has no entry ${frontier.size}`);
-      frontier = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf))).frontier;
-      if (!pushLeaf(replay, leaf)) break;
+      const grown = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf)));
+      frontier = grown.frontier;
+      addToTiles(tiles, grown.completed);
+      const flaw = replay.pushLeaf(leaf);
+      if (flaw) return [...problems, flaw];
     }
     problems.push(...(await comparePostings(client, rows)));
-    problems.push(...(await compareRows(client, expected)));
+    problems.push(...(await compareRows(client, expected, counts)));
     expected.clear();
-    if (replay.divergence) break;
+    problems.push(...(await compareTiles(client, tiles, ({ length }) => length === TILE_HASHES)));
   }
   const divergence = replay.end();
   if (divergence) return [...problems, `entry ${divergence.index} (${divergence.type}): ${divergence.explanation}`];
-  problems.push(...checkHead(head, frontier.size, rootOf(frontier)));
+  problems.push(...checkHead(head, frontier), ...(await compareTiles(client, tiles, () => true)));
   for (const blockId of replay.state.blocks.keys()) expectBlock(expected, replay.state, blockId);
   expectParties(expected, replay.state);
-  problems.push(...(await compareRows(client, expected)));
+  problems.push(...(await compareRows(client, expected, counts)), ...(await countRows(client, counts)));
   problems.push(...(await compareMoney(client, replay.state)), ...(await compareWakeUps(client, replay.state)));
   return problems;
 }
 
-function pushLeaf(replay: Replay, leaf: string): boolean {
-  const entry: Entry = parseEntry(JSON.parse(leaf));
-  if (canonicalJson(entry) !== leaf) throw new Error(`entry ${replay.state.size} is not canonical JSON`);
-  return replay.push(entry);
-}
-
-function checkHead(head: { size: number; checkpoint: string }, size: number, rootHash: Uint8Array): string[] {
+function checkHead(head: LogHead, frontier: Frontier): string[] {
   const problems: string[] = [];
+  const { size } = frontier;
+  const rootHash = rootOf(frontier);
   if (head.size !== size) problems.push(`the head says ${head.size} entries, the log has ${size}`);
+  if (!Buffer.concat(head.frontier.hashes).equals(Buffer.concat(frontier.hashes))) {
+    problems.push('the head does not have the hashes that the tree grows from');
+  }
   const note = parseSignedNote(head.checkpoint);
   const checkpoint = note && parseCheckpoint(note.text);
   if (size > 0 && !checkpoint) problems.push('the checkpoint is not a signed note');
@@ -130,10 +137,12 @@ const STATE_SQL: Record<string, { key: string; state: string }> = {
   jobs: { key: 'job_id', state: 'state' },
 };
 
-async function compareRows(client: PoolClient, expected: Expected): Promise<string[]> {
+/** @param counts - how many rows each table must have, added up here */
+async function compareRows(client: PoolClient, expected: Expected, counts: Map<string, number>): Promise<string[]> {
   const problems: string[] = [];
   for (const [table, sql] of Object.entries(STATE_SQL)) {
     const wanted = [...expected.values()].filter((row) => row.table === table);
+    counts.set(table, (counts.get(table) ?? 0) + wanted.length);
     if (wanted.length === 0) continue;
     const { rows } = await client.query<{ key: string; state: unknown }>(
       `SELECT ${sql.key} AS key, ${sql.state} AS state FROM ${table} WHERE ${sql.key} = ANY($1)`,
@@ -144,6 +153,46 @@ async function compareRows(client: PoolClient, expected: Expected): Promise<stri
       if (!found.has(key)) problems.push(`${table} has no row ${key}`);
       else if (found.get(key) !== state) problems.push(`${table} ${key} is ${found.get(key)}, the log says ${state}`);
     }
+  }
+  return problems;
+}
+
+/** Rows that nothing in the log asks for. */
+async function countRows(client: PoolClient, counts: Map<string, number>): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [table, wanted] of counts) {
+    const { rows } = await client.query(`SELECT count(*) AS n FROM ${table}`);
+    if (Number(rows[0].n) > wanted) problems.push(`${table} has ${rows[0].n} rows, the log asks for ${wanted}`);
+  }
+  return problems;
+}
+
+/** Hashes of tiles that were not compared yet, by `level/index`. */
+type TileHashes = Map<string, Uint8Array[]>;
+
+function addToTiles(tiles: TileHashes, nodes: TreeNode[]): void {
+  for (const { level, index, hash } of nodes) {
+    if (level % TILE_LEVELS !== 0) continue;
+    const key = `${level / TILE_LEVELS}/${Math.floor(index / TILE_HASHES)}`;
+    tiles.set(key, [...(tiles.get(key) ?? []), hash]);
+  }
+}
+
+/** Compares those that are `due` and lets go of them. */
+async function compareTiles(
+  client: PoolClient,
+  tiles: TileHashes,
+  due: (hashes: Uint8Array[]) => boolean,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [key, hashes] of tiles) {
+    if (!due(hashes)) continue;
+    tiles.delete(key);
+    const { rows } = await client.query<{ hashes: Buffer }>(
+      'SELECT hashes FROM log_tiles WHERE level = $1 AND index = $2',
+      key.split('/'),
+    );
+    if (!rows[0]?.hashes.equals(Buffer.concat(hashes))) problems.push(`tile ${key} is not that of the log`);
   }
   return problems;
 }

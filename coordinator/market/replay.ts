@@ -5,7 +5,7 @@
  */
 
 import { contentHashOf } from '#protocol/contentHash.js';
-import type { Entry, EntryOf } from '#protocol/entries.js';
+import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
 import { checkSigner } from '#protocol/signature.js';
@@ -80,6 +80,20 @@ export class Replay {
       return this.diverge(entry, error instanceof Error ? error.message : String(error));
     }
     return true;
+  }
+
+  /** Takes the next entry as the log has it; says in a sentence what is wrong with it, null when nothing is. */
+  pushLeaf(leaf: string): string | null {
+    const at = this.state.size;
+    try {
+      const entry = parseEntry(JSON.parse(leaf));
+      if (canonicalJson(entry) !== leaf) return `entry ${at} is not written canonically`;
+      if (this.push(entry)) return null;
+    } catch (error) {
+      return `entry ${at} is not an entry: ${error instanceof Error ? error.message : error}`;
+    }
+    const { index, type, explanation } = this.divergence!;
+    return `entry ${index} (${type}): ${explanation}`;
   }
 
   /** Call at the end of the log: a command's entries must all be there. */

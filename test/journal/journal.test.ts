@@ -187,6 +187,13 @@ describe('fsck', () => {
     ['a job', `UPDATE jobs SET state = jsonb_set(state, '{outcome}', '"expired"')`],
     ['a record', `UPDATE prover_records SET state = jsonb_set(state, '{missed}', '9')`],
     ['a wake-up', `DELETE FROM wake_ups`],
+    ['an entry that is no entry any more', `UPDATE entries SET leaf = '{' || leaf WHERE type = 'roundCleared'`],
+    ['a tile', `UPDATE log_tiles SET hashes = overlay(hashes placing '\\x00ff'::bytea from 33)`],
+    ['the seed of the tree', `UPDATE log_head SET frontier = overlay(frontier placing '\\x00ff'::bytea from 1)`],
+    [
+      'a job that nobody submitted',
+      `INSERT INTO jobs SELECT job_id || '9', block_id, job_index + 9, status, outcome, deadline_ms, state FROM jobs LIMIT 1`,
+    ],
     ['the head', `UPDATE log_head SET checkpoint = replace(checkpoint, E'\\n', 'x')`],
   ])('names %s that was changed behind its back', async (_, sql) => {
     const { jobIds } = await award(market, 2);
@@ -196,7 +203,7 @@ describe('fsck', () => {
     await client.query(sql);
     const { fsck } = await import('#journal/fsck.js');
     const inside = { connect: async () => ({ query: readOnly(client), release() {} }) } as unknown as Pool;
-    expect(await fsck(inside, { checkSignatures: false }).catch((error: Error) => [error.message])).not.toEqual([]);
+    expect(await fsck(inside, { checkSignatures: false })).not.toEqual([]);
     await client.query('ROLLBACK');
     client.release();
     await market.prove(deliverer(market, jobIds[1]!), jobIds[1]!);

@@ -60,8 +60,7 @@ export async function summarize(
       },
     },
     verifier,
-  );
-  await verifier.close();
+  ).finally(() => verifier.close());
   const { ok, treeSize, rootHash, divergence, zkProofsChecked } = replay;
   return {
     blockId,
