@@ -1,7 +1,9 @@
 /** `understudy coordinator`: runs a coordinator until it is told to stop. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { AlreadyRunningError } from '#journal/dataDirOwner.js';
 import { type CoordinatorSettings, checkConfig } from '../config.js';
+import type { Coordinator } from '../main.js';
 import { runProgram, wholeNumber } from './commandLine.js';
 
 const EXAMPLES = `
@@ -10,6 +12,9 @@ Environment: DATABASE_URL (PostgreSQL 15 or newer) and REDIS_URL replace the emb
 Examples:
   $ understudy coordinator --data-dir .understudy --faucet
   $ DATABASE_URL=postgres://market@db/understudy REDIS_URL=redis://queue understudy coordinator --port 8787`;
+
+/** How long a start may go on after the signal to stop, in milliseconds. */
+const START_ENDS_WITHIN_MS = 5_000;
 
 interface CoordinatorFlags {
   dataDir: string;
@@ -73,7 +78,12 @@ async function serve(config: ReturnType<typeof checkConfig>): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0));
   });
   try {
-    const coordinator = await startCoordinator(config);
+    const starting = startCoordinator(config);
+    const coordinator = await Promise.race([starting, stopped]);
+    if (typeof coordinator === 'number') {
+      await stopBeforeServing(starting);
+      return coordinator;
+    }
     const failed = coordinator.failed.then((error) => {
       console.error(`understudy coordinator: ${error.message}`);
       return 1;
@@ -86,4 +96,10 @@ async function serve(config: ReturnType<typeof checkConfig>): Promise<number> {
     console.error(`understudy coordinator: ${error.message}`);
     return 1;
   }
+}
+
+/** A start that waits for a server that is away, such as Redis, may never end; nothing is acknowledged before it has. */
+async function stopBeforeServing(starting: Promise<Coordinator>): Promise<void> {
+  const isUp = await Promise.race([starting.then(() => true), delay(START_ENDS_WITHIN_MS, false, { ref: false })]);
+  if (isUp) await (await starting).close();
 }

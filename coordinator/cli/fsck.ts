@@ -1,4 +1,5 @@
 /** `understudy fsck`: compares a market's tables with the fold of its log. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { runProgram } from './commandLine.js';
@@ -26,9 +27,13 @@ async function check(dataDir: string, checkSignatures: boolean): Promise<number>
   const { Pool } = await import('pg');
   const { fsck } = await import('#journal/fsck.js');
   const { startEmbeddedPostgres } = await import('#journal/embeddedPostgres.js');
-  const embedded = process.env.DATABASE_URL
-    ? null
-    : await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres') });
+  const folder = join(dataDir, 'postgres');
+  if (!process.env.DATABASE_URL && !existsSync(join(folder, 'cluster'))) {
+    throw new Error(
+      `there is no market in ${dataDir}. Name its folder with --data-dir, or its server in DATABASE_URL.`,
+    );
+  }
+  const embedded = process.env.DATABASE_URL ? null : await startEmbeddedPostgres({ dataDir: folder });
   const pool = new Pool({ connectionString: process.env.DATABASE_URL ?? embedded!.databaseUrl, max: 2 });
   try {
     const problems = await fsck(pool, { checkSignatures });
