@@ -13,8 +13,12 @@ export function logFlaws(entries: Entry[]): string[] {
   const paid = new Map<string, number>();
   const ended = new Set<string>();
   const received = new Map<string, Extract<Entry, { type: 'proofReceived' }>>();
+  const assigned = new Map<string, (string | undefined)[]>();
   for (const entry of entries) {
     if (entry.type === 'proofReceived') received.set(entry.submissionId, entry);
+    if (entry.type === 'roundCleared') {
+      for (const { jobId, primary, backup } of entry.awards) assigned.set(jobId, [primary.prover, backup?.prover]);
+    }
     if (entry.type !== 'proofAccepted' && entry.type !== 'jobExpired') continue;
     if (ended.has(entry.jobId)) flaws.push(`I2: job ${entry.jobId} ended twice`);
     ended.add(entry.jobId);
@@ -25,6 +29,8 @@ export function logFlaws(entries: Entry[]): string[] {
     if (entry.type === 'proofAccepted') {
       const proof = received.get(entry.submissionId);
       if (proof?.message.prover !== entry.prover) flaws.push(`I6: ${entry.jobId} paid to who did not deliver it`);
+      if (proof?.message.jobId !== entry.jobId) flaws.push(`I6: ${entry.jobId} paid for another job's zkProof`);
+      if (!assigned.get(entry.jobId)?.includes(entry.prover)) flaws.push(`I6: ${entry.jobId} paid to an unassigned`);
     }
   }
   for (const [key, times] of paid) {
