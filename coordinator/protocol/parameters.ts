@@ -35,6 +35,8 @@ export const parametersSchema = z.strictObject({
   roundsPerJobMax: z.int().min(1).max(100),
   /** How many invalid zkProofs one assignment may submit. */
   invalidProofsMax: z.int().min(1).max(100),
+  /** Circuits that a market knows, those that anybody registered included: they stay in memory for ever. */
+  circuitsMax: z.int().min(1).max(10_000),
   jobsPerBlockMax: z.int().min(1).max(10_000),
   bidsPerRoundMax: z.int().min(1).max(10_000),
 });
@@ -57,6 +59,7 @@ export const DEFAULT_PARAMETERS: Parameters = {
   provingSamplesMin: 5,
   roundsPerJobMax: 3,
   invalidProofsMax: 3,
+  circuitsMax: 256,
   jobsPerBlockMax: 1_024,
   bidsPerRoundMax: 1_024,
 };

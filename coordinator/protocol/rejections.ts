@@ -25,6 +25,7 @@ export const REJECTIONS = {
 
   unknownCircuit: [404, 'No circuit with this id is registered; register it or check the id.'],
   circuitExists: [409, 'A circuit with this verification key is registered already; use it.'],
+  tooManyCircuits: [403, 'This market takes no further circuits; ask its operator.'],
   invalidVerificationKey: [422, 'The verification key is not safe to use; see the detail and make a new one.'],
   unsupportedCircuit: [422, 'Blocks can be submitted for transfer rollup circuits only.'],
 

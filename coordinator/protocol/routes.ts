@@ -70,6 +70,7 @@ const page = {
   limit: z.optional(integerText(PAGE_MAX)),
 };
 const SIGNATURE = ['badSignature', 'highSSignature'] as const;
+const DATED = [...SIGNATURE, 'messageExpired', 'messageFromFuture'] as const;
 const CHALLENGE_BYTES = 4_096;
 
 /** Largest block file, in bytes of JSON. */
@@ -131,7 +132,7 @@ export const ROUTES = {
       ownerSignature: z.nullable(signatureSchema),
     }),
     response: acceptedSchema,
-    rejections: [...SIGNATURE, 'ownerSignatureMissing', 'proverOwned', 'messageExpired', 'messageFromFuture'],
+    rejections: [...DATED, 'ownerSignatureMissing', 'proverOwned'],
   }),
   listDues: route({
     method: 'GET',
@@ -169,7 +170,7 @@ export const ROUTES = {
     }),
     bodyLimit: 1024 * 1024,
     response: acceptedSchema,
-    rejections: [...SIGNATURE, 'invalidVerificationKey', 'circuitExists', 'messageExpired', 'messageFromFuture'],
+    rejections: [...DATED, 'invalidVerificationKey', 'circuitExists', 'tooManyCircuits'],
   }),
   getArtifact: route({
     method: 'GET',

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NONCE_LIFE_MS, TOKEN_LIFE_MS } from '#api/loginTokens.js';
 import { RejectedError } from '#protocol/client.js';
@@ -55,6 +56,21 @@ describe('a login', () => {
         requestId: 'r1',
       }),
     ).toBe('');
+  });
+
+  it('is not believed because the request calls itself by the name that was signed', async () => {
+    const body = await loginBody(market, 10, { domain: 'evil.example', uri: 'http://evil.example' });
+    const { hostname, port } = new URL(market.url);
+    const status = await new Promise<number>((resolve, reject) => {
+      const headers = { host: 'evil.example', 'content-type': 'application/json' };
+      const sent = request({ hostname, port, path: '/v1/login', method: 'POST', headers }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      });
+      sent.on('error', reject);
+      sent.end(JSON.stringify(body));
+    });
+    expect(status).toBe(400);
   });
 
   it('is refused for another place, chain, nonce or time', async () => {

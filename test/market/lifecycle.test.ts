@@ -33,6 +33,15 @@ async function award(jobCount = 1) {
   return { ...block, jobId: block.jobIds[0]! };
 }
 
+describe('circuits', () => {
+  it('are taken up to the number that the parameters allow', async () => {
+    const full = await new MarketDriver(new MemoryExecutor()).open({ circuitsMax: 1 });
+    const circuit = { ...[...full.state.circuits.values()][0]!, circuitId: `0x${'cc'.repeat(32)}` as const };
+    const refused = await full.run({ kind: 'registerCircuit', circuit, registration: null });
+    expect(refused).toMatchObject({ ok: false, code: 'tooManyCircuits' });
+  });
+});
+
 describe('a proven job', () => {
   it('pays the primary its price, the backup its standby fee, and refunds the rest', async () => {
     const { jobId, blockId } = await award();

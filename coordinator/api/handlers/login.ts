@@ -16,8 +16,8 @@ export function loginHandlers(deps: ApiDeps, tokens: LoginTokens): Handlers<'get
     logIn: async ({ body }, { request }) => {
       const message = parseLoginMessage(body.message);
       if (!message) return refuseField('/message', 'is not a login message by EIP-4361');
-      const host = publicHost ?? String(request.headers.host ?? '').toLowerCase();
-      const no = placeNo(message, host, deps) ?? timeNo(message, tokens, deps.nowMs());
+      const hosts = publicHost === null ? ownHosts(request.socket) : [publicHost];
+      const no = placeNo(message, hosts, deps) ?? timeNo(message, tokens, deps.nowMs());
       if (no) return no;
       const digest = loginDigestOf(body.message);
       const { flaw } = await deps.heavyWork.checkDigest(digest, body.signature, message.address);
@@ -26,10 +26,23 @@ export function loginHandlers(deps: ApiDeps, tokens: LoginTokens): Handlers<'get
   };
 }
 
+/**
+ * The hosts that a coordinator without a public address goes by: where the connection came in. Never what the request
+ * says of itself: whoever passes on a login that was signed for another place would say that place's name.
+ */
+function ownHosts({ localAddress, localPort }: { localAddress?: string; localPort?: number }): string[] {
+  const address = localAddress?.replace(/^::ffff:/, '') ?? '';
+  const isLoopback = address === '::1' || address.startsWith('127.');
+  const literal = address.includes(':') ? `[${address}]` : address;
+  const names = isLoopback ? ['127.0.0.1', '[::1]', 'localhost'] : [literal];
+  return names.flatMap((name) => (localPort === 80 ? [name, `${name}:80`] : [`${name}:${localPort}`]));
+}
+
 /** A login for another place is none for this one: what a phishing page would pass on. */
-function placeNo(message: LoginMessage, host: string, { journal }: ApiDeps): Refused | null {
-  if (message.domain !== host) return refuseField('/message', `its domain must be ${host}`);
-  if (hostOfUri(message.uri) !== host) return refuseField('/message', `its URI must be under ${host}`);
+function placeNo(message: LoginMessage, hosts: string[], { journal }: ApiDeps): Refused | null {
+  const where = `${hosts.join(' or ')} (--public-url names another)`;
+  if (!hosts.includes(message.domain)) return refuseField('/message', `its domain must be ${where}`);
+  if (hostOfUri(message.uri) !== message.domain) return refuseField('/message', 'its URI must be under its domain');
   const chainId = journal.state().market?.chainId;
   return message.chainId === chainId ? null : refuseField('/message', `its Chain ID must be ${chainId}`);
 }

@@ -1,6 +1,6 @@
 import { reject } from '#protocol/rejections.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
-import { type MarketState, posting } from '../state.js';
+import { type MarketState, parametersOf, posting } from '../state.js';
 
 /** Registration messages are good for this long after their date, in milliseconds. */
 export const REGISTRATION_LIFE_MS = 600_000;
@@ -27,6 +27,8 @@ export function registerCircuit(state: MarketState, command: CommandOf<'register
     if (stale) return stale;
   }
   if (state.circuits.has(circuit.circuitId)) return reject('circuitExists', `its id is ${circuit.circuitId}`);
+  const { circuitsMax } = parametersOf(state);
+  if (state.circuits.size >= circuitsMax) return reject('tooManyCircuits', `it knows ${circuitsMax} already`);
   return accept({ type: 'circuitRegistered', atMs: nowMs, ...circuit, registration });
 }
 
