@@ -35,6 +35,12 @@ const CATCH_UP_INTERVAL_MS = 250;
 
 const TOKEN_SECRET_BYTES = 32;
 
+/** How long a database connection may take to open, in milliseconds. */
+const CONNECT_MS_MAX = 10_000;
+
+/** A process that stands still inside a transaction holds the log's head: the database ends it after so long. */
+const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
+
 /** A running coordinator. */
 export interface Coordinator {
   /** Where the API listens, such as `http://127.0.0.1:8787`. */
@@ -87,7 +93,13 @@ async function compose(
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const operatorKey = openOperatorKey(join(config.dataDir, 'operator-key.pem'), config.origin);
   const { databaseUrl, died } = await openDatabase(config, log, closers);
-  const pool = new Pool({ connectionString: databaseUrl, max: 12 });
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max: 12,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+  });
   pool.on('error', ({ message }) => {
     // A pool that ends does not wait for its sockets, which the server then cuts.
     if (!pool.ending) log.warn({ reason: message }, 'an idle database connection was lost');

@@ -72,6 +72,8 @@ class Writer implements Journal {
   private newestCheckpoint = '';
   private wakeUps = new Map<string, WakeUp[]>();
   private stale = false;
+  /** Entries that listeners have been told of: all of them are committed, unlike what a running batch has evolved. */
+  private announced = 0;
   private readonly waiting: Waiting[] = [];
   private readonly listeners = new Set<(entries: CommittedEntry[]) => void>();
   private turn: Promise<void> = Promise.resolve();
@@ -88,7 +90,7 @@ class Writer implements Journal {
   }
 
   size(): number {
-    return this.live.size;
+    return this.announced;
   }
 
   sign(bytes: Uint8Array): Uint8Array {
@@ -209,10 +211,20 @@ class Writer implements Journal {
         await this.writeHead(client);
       }
     });
-    for (const blockId of completedBlocks(committed)) forgetCompleted(this.live, blockId);
-    this.announce(committed);
     for (const [index, one] of batch.entries()) one.resolve(outcomes[index]!);
-    if (fresh.length > 0) this.options.onWakeUps?.(fresh);
+    this.afterCommit(committed, fresh);
+  }
+
+  /** The batch is durable and answered: nothing in here may make it count as failed. */
+  private afterCommit(committed: CommittedEntry[], fresh: WakeUp[]): void {
+    try {
+      for (const blockId of completedBlocks(committed)) this.forget(blockId);
+      this.announce(committed);
+      if (fresh.length > 0) this.options.onWakeUps?.(fresh);
+    } catch (error) {
+      this.stale = true;
+      this.options.log.error({ err: error }, 'what follows a commit failed; the state is loaded anew');
+    }
   }
 
   private async decideAll(client: PoolClient, batch: Waiting[], outcomes: Outcome[]): Promise<BatchWrites> {
@@ -335,7 +347,7 @@ class Writer implements Journal {
 
   private async reload(client: PoolClient): Promise<void> {
     const head = (await readHead(client, false)) as LogHead;
-    const from = this.live.size;
+    const from = this.announced;
     this.live = await loadState(client, head);
     this.frontier = head.frontier;
     this.newestCheckpoint = head.checkpoint;
@@ -344,20 +356,26 @@ class Writer implements Journal {
     for (const job of this.live.jobs.values()) this.wakeUps.set(job.jobId, wakeUpsOfJob(job));
     const wasStale = this.stale;
     this.stale = false;
-    if (wasStale && from < head.size) await this.announceFrom(client, from, head.size);
+    if (wasStale) await this.announceFrom(client, from, head.size);
+    this.announced = head.size;
   }
 
   /** Tells listeners of entries that were committed although this process saw an error. */
   private async announceFrom(client: PoolClient, from: number, to: number): Promise<void> {
-    const { rows } = await client.query(
-      'SELECT index, leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
-      [from, to],
-    );
-    this.announce(rows.map(({ index, leaf }) => ({ index: Number(index), entry: JSON.parse(leaf), leaf })));
+    for (let at = from; at < to; at += CATCH_UP_PAGE) {
+      const { rows } = await client.query(
+        'SELECT index, leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
+        [at, Math.min(to, at + CATCH_UP_PAGE)],
+      );
+      this.announce(rows.map(({ index, leaf }) => ({ index: Number(index), entry: JSON.parse(leaf), leaf })));
+    }
   }
 
-  private announce(entries: CommittedEntry[]): void {
+  /** Tells listeners of committed entries, of each once. */
+  private announce(committed: CommittedEntry[]): void {
+    const entries = committed.filter(({ index }) => index >= this.announced);
     if (entries.length === 0) return;
+    this.announced = entries.at(-1)!.index + 1;
     for (const listener of this.listeners) {
       try {
         listener(entries);

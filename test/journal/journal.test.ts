@@ -117,6 +117,39 @@ describe('the writer', () => {
   });
 });
 
+describe('listeners', () => {
+  it('are told of every committed entry once, also when the answer to a commit was lost', async () => {
+    const told: number[] = [];
+    let loseAnswer = false;
+    const pool = Object.create(database.pool) as Pool;
+    pool.connect = (async () => {
+      const client = await database.pool.connect();
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+      const losing = async (...args: unknown[]) => {
+        const result = await query(...args);
+        if (args[0] !== 'COMMIT' || !loseAnswer) return result;
+        loseAnswer = false;
+        throw Object.assign(new Error('the connection was lost'), { code: '08006' });
+      };
+      return Object.assign(Object.create(client), { query: losing, release: () => client.release() });
+    }) as never;
+    const second = await JournalExecutor.open(pool);
+    second.nowMs = market.nowMs;
+    second.journal.onCommitted((entries) => told.push(...entries.map(({ index }) => index)));
+    const before = second.journal.size();
+    const deposit = (reference: string) =>
+      second.journal.execute(
+        { kind: 'deposit', account: requester.address, amountWei: 1n, source: 'faucet', reference },
+        null,
+      );
+    loseAnswer = true;
+    await expect(deposit('lost answer')).rejects.toThrow(/could not write/);
+    await deposit('after it');
+    expect(told).toEqual([before, before + 1]);
+    expect(second.journal.size()).toBe(before + 2);
+  });
+});
+
 describe('two coordinators on one database', () => {
   it('take turns at the head: every command of both stands once, and both end with the same state', async () => {
     const second = await JournalExecutor.open(database.pool);
