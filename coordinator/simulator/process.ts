@@ -1,0 +1,195 @@
+/**
+ * One life of the coordinator's process: its writer, bells and sweeps, its judge, the watch over leases, and its signs
+ * of life, as `queue/` and `journal/lifeSigns.ts` have them. All of it is lost when the process dies.
+ */
+import { leaseEndsMs } from '#market/commands/cover.js';
+import type { Assignment } from '#market/state.js';
+import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import type { Entry } from '#protocol/entries.js';
+import type { Address } from '#protocol/units.js';
+import type { Storage } from './storage.js';
+import type { World } from './world.js';
+import { foldLog, Writer, type WriterOptions } from './writer.js';
+
+const TICK_MS = 200;
+const SIGN_TICKS = 5;
+const SWEEP_TICKS = 10;
+const BELL_HORIZON_MS = 10_000;
+const OVERDUE_MS = 1_000;
+
+export class CoordinatorProcess {
+  readonly writer: Writer;
+  private readonly options: WriterOptions;
+  private readonly world: World;
+  private readonly storage: Storage;
+  /** Bells that were set, by wake-up; flushing the queue makes those of earlier generations silent. */
+  private readonly bells = new Set<string>();
+  private bellGeneration = 0;
+  private readonly judging = new Set<string>();
+  private readonly lastSeen: Map<string, number>;
+  private readonly unwritten = new Map<string, number>();
+  private ticks = 0;
+
+  constructor(options: WriterOptions) {
+    this.options = { ...options, onCommitted: (entries) => this.onCommitted(entries) };
+    this.world = options.world;
+    this.storage = options.storage;
+    this.lastSeen = new Map(options.storage.heartbeats);
+    this.announce = options.onCommitted;
+    this.writer = new Writer(this.options);
+    if (this.world.broken === 'forgetsWakeUps') for (const one of this.wakeUps()) this.bells.add(idOf(one));
+  }
+
+  private readonly announce: (entries: Entry[]) => void;
+
+  /** Puts the gap before this life on record, then begins to work. @param onServing - called when it serves */
+  start(onServing: () => void): void {
+    this.writer.execute(this.writer.gap(), null, (answer) => {
+      if (!answer.ok) {
+        this.options.later(500, () => this.start(onServing));
+        return;
+      }
+      this.sign();
+      this.sweep();
+      this.tick();
+      onServing();
+    });
+  }
+
+  /** Notes an agent's sign of life: in memory at once, durable at the next tick. */
+  noteHeartbeat(jobId: string, prover: Address): void {
+    this.lastSeen.set(`${jobId} ${prover}`, this.world.timeline.nowMs);
+    this.unwritten.set(`${jobId} ${prover}`, this.world.timeline.nowMs);
+  }
+
+  /** Empties the queue. */
+  flushQueue(): void {
+    this.bells.clear();
+    this.bellGeneration += 1;
+  }
+
+  private tick(): void {
+    this.ticks += 1;
+    if (!this.storage.away) {
+      for (const [key, atMs] of this.unwritten) this.storage.heartbeats.set(key, atMs);
+      this.unwritten.clear();
+    }
+    if (this.ticks % SIGN_TICKS === 0) {
+      this.sign();
+      this.watchLeases();
+    }
+    if (this.ticks % SWEEP_TICKS === 0) this.sweep();
+    this.options.later(TICK_MS, () => this.tick());
+  }
+
+  private sign(): void {
+    const { nowMs } = this.world.timeline;
+    const signedMs = this.writer.lastSignedMs;
+    const isBehind = signedMs !== null && nowMs - signedMs >= this.writer.state.parameters!.downtimeMsMin;
+    if (isBehind) this.writer.execute(this.writer.gap(), null, (answer) => answer.ok && this.writeSign());
+    else this.writeSign();
+  }
+
+  private writeSign(): void {
+    if (this.storage.away) return;
+    this.storage.lastSignMs = this.world.timeline.nowMs;
+    this.writer.lastSignedMs = this.world.timeline.nowMs;
+  }
+
+  /** The wake-ups on record: those of what is committed, whatever the memory holds. */
+  private wakeUps(): WakeUp[] {
+    const { rounds, jobs } = this.writer.isSettled() ? this.writer.state : foldLog(this.storage.entries);
+    return [...[...rounds.values()].flatMap(wakeUpsOfRound), ...[...jobs.values()].flatMap(wakeUpsOfJob)];
+  }
+
+  private onCommitted(entries: Entry[]): void {
+    this.announce(entries);
+    this.arm();
+    for (const entry of entries) if (entry.type === 'proofReceived') this.judge(entry.message.jobId);
+  }
+
+  /** Sets bells for what is due soon. */
+  private arm(): void {
+    const { fate, weather, timeline } = this.world;
+    for (const wakeUp of this.wakeUps()) {
+      const id = idOf(wakeUp);
+      if (wakeUp.kind === 'verifyZkProof' || wakeUp.dueMs > timeline.nowMs + BELL_HORIZON_MS || this.bells.has(id)) {
+        continue;
+      }
+      this.bells.add(id);
+      if (this.world.stormy() && fate.chance('bell loss', weather.bellLossPercent)) {
+        this.world.note('fault: bell lost');
+        continue;
+      }
+      const generation = this.bellGeneration;
+      this.options.later(
+        Math.max(0, wakeUp.dueMs - timeline.nowMs) + fate.between('bell', 0, 20),
+        () => generation === this.bellGeneration && this.handle(wakeUp),
+      );
+    }
+  }
+
+  /** Looks at all wake-ups: what is due soon gets a bell, what is overdue is handled at once. */
+  private sweep(): void {
+    if (this.storage.away || this.world.broken === 'forgetsWakeUps') return;
+    this.arm();
+    const overdueMs = this.world.timeline.nowMs - OVERDUE_MS;
+    for (const wakeUp of this.wakeUps()) if (wakeUp.dueMs < overdueMs) this.handle(wakeUp);
+  }
+
+  private handle({ kind, key }: WakeUp): void {
+    if (kind === 'verifyZkProof') this.judge(key);
+    else if (kind === 'closeRound') this.writer.execute({ kind, roundId: key, bids: [] }, null);
+    else this.writer.execute({ kind, jobId: key }, null);
+  }
+
+  /** Has a job's zkProofs checked one after the other; when the verifier fails, the wake-up tries again. */
+  private judge(jobId: string): void {
+    if (this.judging.has(jobId)) return;
+    const { fate, weather } = this.world;
+    const pending = this.writer.state.jobs.get(jobId)?.submissions.find(({ verdict }) => verdict === 'pending');
+    const received = pending && this.storage.entries[pending.entryIndex];
+    if (!pending || received?.type !== 'proofReceived' || received.submissionId !== pending.submissionId) return;
+    this.judging.add(jobId);
+    this.options.later(fate.between('verifier takes', 2, weather.verifyMsMax), () => {
+      if (this.world.stormy() && fate.chance('verifier fails', weather.verifierFailPercent)) {
+        this.world.note('fault: verifier failed');
+        this.judging.delete(jobId);
+        return;
+      }
+      const valid = received.zkProof.truth === 'valid' || this.world.broken === 'paysUnverified';
+      const code = valid ? '' : 'pairingFailed';
+      const { submissionId } = pending;
+      this.writer.execute({ kind: 'recordVerdict', jobId, submissionId, valid, code }, null, (answer) => {
+        this.judging.delete(jobId);
+        if (answer.ok) this.judge(jobId);
+      });
+    });
+  }
+
+  private watchLeases(): void {
+    if (this.storage.away) return;
+    const { state } = this.writer;
+    for (const job of state.jobs.values()) {
+      if (job.status !== 'awarded') continue;
+      for (const side of [job.primary, job.backup]) {
+        if (side && !isOut(side)) this.watchLease(job.jobId, side.prover);
+      }
+    }
+  }
+
+  private watchLease(jobId: string, prover: Address): void {
+    const { state } = this.writer;
+    const lastSeenMs = this.lastSeen.get(`${jobId} ${prover}`) ?? 0;
+    if (this.world.timeline.nowMs < leaseEndsMs(state, state.jobs.get(jobId)!, lastSeenMs)) return;
+    this.writer.execute({ kind: 'missLease', jobId, prover, lastSeenMs }, null);
+  }
+}
+
+function idOf({ kind, key, dueMs }: WakeUp): string {
+  return `${kind} ${key} ${dueMs}`;
+}
+
+function isOut(side: Assignment): boolean {
+  return side.status === 'gaveUp' || side.leaseMissed;
+}

@@ -1,0 +1,48 @@
+import type { Fate } from './fate.js';
+import type { Timeline } from './timeline.js';
+import type { Weather } from './weather.js';
+
+/** Parts that can be broken on purpose, so that tests know that the search finds such faults. */
+export type BrokenPart =
+  | 'acknowledgesBeforeCommit'
+  | 'forgetsWakeUps'
+  | 'paysUnverified'
+  | 'ignoresDowntime'
+  | 'judgesBeforeGaps';
+
+/** What an honest prover did for a job, whatever the coordinator has seen of it. */
+export interface Delivery {
+  /** When its valid zkProof was first handed to the network, Unix milliseconds. */
+  readyAtMs: number;
+  /** True when the network lost a message of it. */
+  lost: boolean;
+}
+
+/** What every part of a simulated market shares. */
+export interface World {
+  fate: Fate;
+  timeline: Timeline;
+  weather: Weather;
+  broken: BrokenPart | null;
+  /** False in the last part of a run: no more faults, so that everything can come to its end. */
+  stormy(): boolean;
+  /** Counts that something happened; also the line of a trace. */
+  note(what: string, about?: string): void;
+  /** Records that something happened that never may. */
+  violation(text: string): void;
+  /** By `prover job`. */
+  deliveries: Map<string, Delivery>;
+}
+
+/** Plans something again and again, at intervals around `everyMs`, while the world is stormy. */
+export function everyNowAndThen(world: World, place: string, everyMs: number, happen: () => void): void {
+  if (everyMs === 0) return;
+  const next = () => {
+    world.timeline.after(world.fate.between(place, everyMs / 4, (everyMs * 7) / 4), () => {
+      if (!world.stormy()) return;
+      happen();
+      next();
+    });
+  };
+  next();
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { searchFaults } from '../../coordinator/simulator/faultSearch.js';
+import { simulateMarket } from '../../coordinator/simulator/simulateMarket.js';
+import type { BrokenPart } from '../../coordinator/simulator/world.js';
+
+const SEEDS = 500;
+
+/** What must have come up over all seeds, so that the checks had something to bite on. */
+const MUST_HAPPEN = [
+  'activation: gaveUp',
+  'activation: invalidZkProof',
+  'activation: leaseMissed',
+  'activation: startTime',
+  'behaviour: stole a zkProof',
+  'ending: a bond was excused',
+  'ending: expired, deadlinePassed',
+  'ending: expired, noBids',
+  'ending: proven by backup',
+  'ending: proven by primary',
+  'ending: proven by primary, after activation',
+  'ending: ready, and no coordinator until the deadline',
+  'fault: batch failed',
+  'fault: bell lost',
+  'fault: commit not confirmed',
+  'fault: coordinator crashed after a commit, before its answers',
+  'fault: coordinator crashed at any time',
+  'fault: coordinator crashed before a commit',
+  'fault: coordinator stood still',
+  'fault: database away',
+  'fault: message delayed',
+  'fault: message duplicated',
+  'fault: message lost',
+  'fault: prover crashed',
+  'fault: queue flushed',
+  'fault: verifier failed',
+  'gap on record: stall',
+  'gap on record: start',
+];
+
+describe('the search for faults', () => {
+  it(`finds nothing in ${SEEDS} seeds, in which everything that it is about happens`, () => {
+    const search = searchFaults(0, SEEDS);
+    expect(search.found).toEqual([]);
+    expect(MUST_HAPPEN.filter((what) => !search.counts.get(what))).toEqual([]);
+  });
+
+  it('finds nothing where every message is signed and every signature checked', () => {
+    expect(searchFaults(1_000, 3, { signed: true }).found).toEqual([]);
+  });
+
+  it('tells the same story of the same seed, traced or not, and another of another', () => {
+    const [once, again] = [simulateMarket(11), simulateMarket(11, { trace: () => {} })];
+    expect(again.leaves).toEqual(once.leaves);
+    expect(again.events).toBe(once.events);
+    expect(simulateMarket(12).leaves).not.toEqual(once.leaves);
+  });
+});
+
+describe('a coordinator that is broken on purpose is caught', () => {
+  const cases: [BrokenPart, string][] = [
+    ['acknowledgesBeforeCommit', 'I1'],
+    ['forgetsWakeUps', 'I4'],
+    ['paysUnverified', 'I6'],
+    ['ignoresDowntime', 'innocent'],
+    ['judgesBeforeGaps', 'innocent'],
+  ];
+  it.each(cases)('%s breaks %s', (broken, invariant) => {
+    let caught: string | undefined;
+    for (let seed = 0; seed < SEEDS && !caught; seed += 1) {
+      caught = simulateMarket(seed, { broken }).violations[0];
+    }
+    expect(caught).toMatch(new RegExp(`^${invariant}: `));
+  });
+});
