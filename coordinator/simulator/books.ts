@@ -151,8 +151,8 @@ export class Books {
   }
 
   /**
-   * Nobody is slashed whose valid zkProof was ready in its time, when from then on until the deadline there was no
-   * coordinator to take it, and the network lost none of its messages. Looked at before the entry is folded.
+   * Nobody is slashed for an expired job whose valid zkProof was ready in its time, unless it died or the network lost a
+   * message of it: whatever else kept the zkProof out was the coordinator. Looked at before the entry is folded.
    */
   private checkInnocence(entry: Entry): void {
     if (entry.type !== 'jobExpired' || entry.reason !== 'deadlinePassed') return;
@@ -165,8 +165,8 @@ export class Books {
       const marginMs = parametersOf(this.state).deliveryMarginMs;
       if (delivery.readyAtMs > Math.min(side.dueMs, job.deadlineMs - marginMs)) continue;
       const wasOut = this.outages.some(({ fromMs, toMs }) => fromMs <= delivery.readyAtMs && toMs >= job.deadlineMs);
-      if (!wasOut) continue;
-      this.world.note('ending: ready, and no coordinator until the deadline');
+      this.world.note('ending: ready in time, and yet expired');
+      if (wasOut) this.world.note('ending: ready, and no coordinator until the deadline');
       if (slashed) this.flaw('innocent', `${side.prover} was slashed for ${job.jobId}, ready at ${delivery.readyAtMs}`);
     }
   }

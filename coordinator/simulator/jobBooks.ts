@@ -129,6 +129,7 @@ export class JobBooks {
       if (entry.postings.filter((one) => one.why === why).length > 1)
         this.flaw('I2', `${entry.jobId}: ${why} paid twice`);
     }
+    if (entry.postings.some(({ why }) => why === 'slashToRequester')) this.world.note('ending: a bond was slashed');
     const moved = sumOf(entry, ({ from }) => from === `escrow:${blockIdOf(entry.jobId)}`);
     if (moved !== story.maxPriceWei) this.flaw('I3', `${entry.jobId} moves ${moved} wei of its escrow share`);
     if (entry.type === 'proofAccepted') this.judgeProven(entry, story);

@@ -112,6 +112,7 @@ export class ProverParty {
     if (this.life === null) return;
     this.world.note('fault: prover crashed');
     this.life = null;
+    for (const [key, delivery] of this.world.deliveries) if (key.startsWith(this.address)) delivery.lost = true;
     this.held = new Map();
     this.proving = 0;
     this.world.timeline.after(this.between('away', 300, awayMsMax), () => {

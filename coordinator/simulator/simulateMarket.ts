@@ -10,7 +10,7 @@ import { ProverParty } from './proverParty.js';
 import { RequesterParty } from './requesterParty.js';
 import { Storage } from './storage.js';
 import { Timeline } from './timeline.js';
-import { drawWeather } from './weather.js';
+import { calmWeather, drawWeather } from './weather.js';
 import type { BrokenPart, World } from './world.js';
 
 const START_MS = 1_800_000_000_000;
@@ -26,6 +26,8 @@ const ETH = 10n ** 18n;
 export interface SimulationOptions {
   /** Whether messages are really signed and the replay checks it: ten times as slow. */
   signed?: boolean;
+  /** Whether nothing goes wrong and all provers are honest: then nobody is slashed. */
+  calm?: boolean;
   /** A part of the coordinator that is broken on purpose. */
   broken?: BrokenPart;
   /** Called with each thing that happens; milliseconds since the opening. */
@@ -46,7 +48,7 @@ export interface Simulation {
 
 /** Runs a seed. The same seed and options give the same log, byte by byte. */
 export function simulateMarket(seed: number, options: SimulationOptions = {}): Simulation {
-  const { signed = false, broken = null, trace } = options;
+  const { signed = false, calm = false, broken = null, trace } = options;
   const fate = new Fate(seed);
   const timeline = new Timeline(START_MS);
   const violations: string[] = [];
@@ -54,7 +56,7 @@ export function simulateMarket(seed: number, options: SimulationOptions = {}): S
   const world: World = {
     fate,
     timeline,
-    weather: drawWeather(fate),
+    weather: calm ? calmWeather(fate) : drawWeather(fate),
     broken,
     stormy: () => timeline.nowMs < START_MS + STORM_MS,
     note: (what, about = '') => {
@@ -70,7 +72,7 @@ export function simulateMarket(seed: number, options: SimulationOptions = {}): S
   const storage = new Storage();
   const books = new Books(world, signed);
   const coordinator = new Coordinator(world, storage, books);
-  const requesters = populate(world, coordinator, signed);
+  const requesters = populate(world, coordinator, { signed, calm });
   const isOver = () =>
     !world.stormy() && requesters.every(({ unanswered }) => unanswered === 0) && !books.hasOpenJobs();
   while (violations.length === 0 && timeline.nowMs < START_MS + END_MS && !isOver()) timeline.step();
@@ -83,11 +85,15 @@ export function simulateMarket(seed: number, options: SimulationOptions = {}): S
 }
 
 /** Draws the parties, gives them money, and opens the market. */
-function populate(world: World, coordinator: Coordinator, signed: boolean): RequesterParty[] {
+function populate(
+  world: World,
+  coordinator: Coordinator,
+  { signed, calm }: { signed: boolean; calm: boolean },
+): RequesterParty[] {
   const { fate } = world;
   const network = new Network(world, coordinator);
   const requesters = Array.from({ length: fate.between('requesters', 1, 2) }, (_, at) => partyOf(1 + at, signed));
-  const provers = drawProvers(fate, signed);
+  const provers = drawProvers(fate, signed).map((one) => (calm ? { ...one, kind: 'honest' as const } : one));
   const funds = provers.map(({ party }, at) => ({
     address: party.address,
     fundsWei: fate.pick(`funds ${at}`, [ETH / 100n, 3n * ETH, 100n * ETH, 100n * ETH, 100n * ETH]),

@@ -28,6 +28,14 @@ export interface Weather {
   verifyMsMax: number;
 }
 
+/** A world without faults, as far as they can be kept out: messages still take their time, and so does the verifier. */
+export function calmWeather(fate: Fate): Weather {
+  const stormy = drawWeather(fate);
+  const kept = new Set<string>(['delayMsMax', 'slowMsMax', 'downMsMax', 'verifyMsMax']);
+  const still = Object.keys(stormy).filter((key) => !kept.has(key));
+  return { ...stormy, ...Object.fromEntries(still.map((key) => [key, 0])) };
+}
+
 /** Draws a seed's weather: some seeds have a calm world with one thing wrong in it, others all of it at once. */
 export function drawWeather(fate: Fate): Weather {
   const pick = <Value>(what: string, values: readonly Value[]) => fate.pick(`weather ${what}`, values);

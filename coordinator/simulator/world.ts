@@ -14,7 +14,7 @@ export type BrokenPart =
 export interface Delivery {
   /** When its valid zkProof was first handed to the network, Unix milliseconds. */
   readyAtMs: number;
-  /** True when the network lost a message of it. */
+  /** True when the network lost a message of it, or the prover died before it had an answer. */
   lost: boolean;
 }
 

@@ -13,6 +13,7 @@ const MUST_HAPPEN = [
   'activation: startTime',
   'behaviour: stole a zkProof',
   'ending: a bond was excused',
+  'ending: a bond was slashed',
   'ending: expired, deadlinePassed',
   'ending: expired, noBids',
   'ending: proven by backup',
@@ -46,6 +47,14 @@ describe('the search for faults', () => {
 
   it('finds nothing where every message is signed and every signature checked', () => {
     expect(searchFaults(1_000, 3, { signed: true }).found).toEqual([]);
+  });
+
+  it('sees nobody slashed where nothing goes wrong and all provers are honest', () => {
+    const search = searchFaults(0, 100, { calm: true });
+    expect(search.found).toEqual([]);
+    expect(search.counts.get('ending: proven by primary')).toBeGreaterThan(200);
+    const endings = ['ending: a bond was slashed', 'ending: expired, deadlinePassed', 'ending: proven by backup'];
+    expect(endings.filter((what) => search.counts.get(what))).toEqual([]);
   });
 
   it('tells the same story of the same seed, traced or not, and another of another', () => {
