@@ -191,12 +191,15 @@ function rankedBackups(hall: Hall, q: bigint): Seat[] {
   return ranked;
 }
 
-/** True when the backup can still deliver after the primary has had its time, and both fit under the max price. */
-function canCover(primary: Seat, backup: Seat, { maxPriceWei }: ClearingInput): boolean {
+/**
+ * True when the backup can still deliver after the primary has had its time and the delivery margin, and both fit under
+ * the max price.
+ */
+function canCover(primary: Seat, backup: Seat, { maxPriceWei, parameters }: ClearingInput): boolean {
   return (
     backup.candidate.owner !== primary.candidate.owner &&
     backup.latestStartMs !== null &&
-    primary.finishMs <= backup.latestStartMs &&
+    primary.finishMs + parameters.deliveryMarginMs <= backup.latestStartMs &&
     primary.priceWei + backup.standbyWei <= maxPriceWei
   );
 }

@@ -76,7 +76,7 @@ export function optionsOf(lefts: Left[], input: ClearingInput, without: Address 
     if (input.policy.backup === 'none') continue;
     for (const backup of fit) {
       if (backup.candidate.owner === primary.candidate.owner) continue;
-      if (finishMs > latestCallOf(backup, dueOf(input))) continue;
+      if (finishMs + input.parameters.deliveryMarginMs > latestCallOf(backup, dueOf(input))) continue;
       if (priceOf(primary) + standbyOf(backup) > input.maxPriceWei) continue;
       const certain = (priceOf(primary) + standbyOf(backup)) * E12;
       const cost = certain + q * priceOf(backup) * E6 + q * missOf(backup) * input.missCostWei;

@@ -180,18 +180,23 @@ export class RandomMarket {
 
   private async giveUp(): Promise<void> {
     if (this.jobIds.length === 0) return;
-    const running = this.jobIds.filter((jobId) => this.driver.job(jobId).status === 'awarded');
-    const jobId = this.dice.pick(running.length > 0 && this.dice.chance(70) ? running : this.jobIds);
+    const jobId = this.mostlyRunning();
     const { primary, backup } = this.driver.job(jobId);
     const holders = this.provers.filter(({ address }) => address === primary?.prover || address === backup?.prover);
     const isHolder = holders.length > 0 && this.dice.chance(70);
     await this.driver.giveUp(this.dice.pick(isHolder ? holders : this.provers), jobId);
   }
 
+  /** Any job, but most often one that is awarded. */
+  private mostlyRunning(): string {
+    const running = this.jobIds.filter((jobId) => this.driver.job(jobId).status === 'awarded');
+    return this.dice.pick(running.length > 0 && this.dice.chance(70) ? running : this.jobIds);
+  }
+
   private async missLease(): Promise<void> {
     if (this.jobIds.length === 0) return;
     const lastSeenMs = this.driver.nowMs - this.dice.below(12_000);
-    const jobId = this.dice.pick(this.jobIds);
+    const jobId = this.mostlyRunning();
     const { primary, backup } = this.driver.job(jobId);
     const side = this.dice.pick([primary, backup]);
     if (side) await this.driver.run({ kind: 'missLease', jobId, prover: side.prover, lastSeenMs });
