@@ -73,7 +73,7 @@ it('with no bell ever ringing, rounds close and backups start all the same', asy
   const before = await moneyOf();
   flushAllTheTime();
   agents[0]!.hold();
-  const order = await market.order(BLOCK_8, { deadlineMs: Date.now() + 20_000 });
+  const order = await market.order(BLOCK_8, { deadlineMs: Date.now() + 26_000 });
   await market.submit(order);
   expect(await market.log.wait('blockCompleted', order.blockId)).toMatchObject({ proven: 4, expired: 0 });
   const activated = market.log.all('backupActivated', order.blockId);
