@@ -206,11 +206,13 @@ describe.each(BACKENDS.filter((backend) => backend.available))('bells on $name',
 
   test('a worker whose connections are cut goes on', async () => {
     const queue = await openQueue({ lockMs: 1_000 });
-    let rang = collect(1);
-    await queue.start((bell) => rang.handler(bell), { concurrency: 2 });
+    const first = collect(1);
+    const rang = collect(2);
+    // Delivery is at least once: the cut may keep the first bell from being noted as handled, and it rings again.
+    const isFirst = ({ key }: Bell) => key === bellOf('before').key;
+    await queue.start((bell) => (isFirst(bell) ? first : rang).handler(bell), { concurrency: 2 });
     await queue.ring([bellOf('before')]);
-    await rang.all;
-    rang = collect(2);
+    await first.all;
     await queue.ring([{ ...bellOf('delayed over the cut'), dueMs: Date.now() + 500 }]);
     await server.cutConnections();
     await ringUntilTaken(queue, [bellOf('after')]);
