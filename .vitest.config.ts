@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // In CI one file at a time: end-to-end tests run whole markets against real deadlines, and share the cores badly.
+    maxWorkers: process.env.CI ? 1 : 2,
   },
 });

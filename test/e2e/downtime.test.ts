@@ -69,7 +69,8 @@ it('a deadline that passed while the coordinator was down is refunded, and nobod
 
 it('due times shift by the downtime: a primary that delivers after its old due time is on time', async () => {
   const before = await moneyOf();
-  const { order, awards } = await openBlock({ deadlineMs: Date.now() + 30_000 });
+  // The agents may still be on their way back to the coordinator: the window gives both of them time to bid.
+  const { order, awards } = await openBlock({ deadlineMs: Date.now() + 36_000, bidWindowMs: 6_000 });
   const starts = awards.map(({ backupStartMs }) => backupStartMs ?? Number.NaN);
   await downUntil(Math.max(...starts) + 200);
   primary.release();
