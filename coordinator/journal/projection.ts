@@ -3,7 +3,7 @@
  * blocks are stored as the JSON that the API answers.
  */
 
-import { type Assignment, type Block, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
+import { type Assignment, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { JobView } from '#protocol/views.js';
@@ -149,9 +149,6 @@ export function roundToRow({ bids: _bids, ...round }: Round): RoundRow {
 export function roundFromRow(row: RoundRow, bids: Round['bids']): Round {
   return { ...row, maxPriceWei: BigInt(row.maxPriceWei), bids };
 }
-
-/** A block as its table keeps it. */
-export type BlockRow = Block;
 
 /** The facts of the market that stand in no other table. */
 export function marketFactsOf(state: MarketState) {

@@ -5,7 +5,6 @@
 import { z } from 'zod';
 import {
   addressSchema,
-  blockIdSchema,
   bytes32Schema,
   durationMsSchema,
   jobIdSchema,
@@ -113,6 +112,3 @@ export type MessageType = keyof Messages;
 export function signedSchema<Schema extends z.ZodType>(message: Schema) {
   return z.strictObject({ message, signature: signatureSchema });
 }
-
-/** Schemas of things that name a block. */
-export const blockReferenceSchema = z.strictObject({ blockId: blockIdSchema });
