@@ -52,3 +52,19 @@ export function address(text: string): Address {
   if (!parsed.success) throw new InvalidArgumentError('It must be an address: 0x and 40 hexadecimal digits.');
   return parsed.data;
 }
+
+/** One or more addresses of a flag that may be repeated. */
+export function addresses(text: string, before: Address[] = []): Address[] {
+  return [...before, address(text)];
+}
+
+/** A percentage of a flag, within bounds, with at most four decimals. */
+export function percent(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[0-9]{1,3}([.][0-9]{1,4})?$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a percentage from ${min} to ${max}, such as 99.5.`);
+    }
+    return value;
+  };
+}

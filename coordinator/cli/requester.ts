@@ -1,17 +1,12 @@
 /** The requester's side of the market: sign a block request, submit it, wait for its end. */
 import type { Account } from '#agent/client/account.js';
+import type { BlockTerms } from '#protocol/blockTerms.js';
 import type { Client } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
 import type { Hex } from '#protocol/units.js';
 import type { BlockView, MarketView } from '#protocol/views.js';
-
-/** What the requester chooses. Prices are wei per job, times milliseconds. */
-export type BlockTerms = Pick<
-  BlockRequest,
-  'label' | 'deadlineMs' | 'bidWindowMs' | 'maxPriceWei' | 'missCostWei' | 'backup' | 'award' | 'pricing'
->;
 
 /** Pause between two looks at a block, in milliseconds. */
 const POLL_MS = 500;

@@ -49,7 +49,10 @@ export async function loadState(client: PoolClient, head: LogHead): Promise<Mark
 
 async function loadParties(client: PoolClient, state: MarketState): Promise<void> {
   const facts = await client.query<{ state: ReturnType<typeof marketFactsOf> }>('SELECT state FROM market_facts');
-  if (facts.rows[0]) Object.assign(state, facts.rows[0].state);
+  if (facts.rows[0]) {
+    const { parameters, ...rest } = facts.rows[0].state;
+    Object.assign(state, rest, { parameters: new Map(parameters) });
+  }
   const balances = await client.query(
     `SELECT account, balance_wei::text AS wei FROM balances WHERE balance_wei <> 0 OR account NOT LIKE 'escrow:%'`,
   );

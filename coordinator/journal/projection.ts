@@ -153,5 +153,5 @@ export function roundFromRow(row: RoundRow, bids: Round['bids']): Round {
 /** The facts of the market that stand in no other table. */
 export function marketFactsOf(state: MarketState) {
   const { market, parametersVersion, parameters, startedAtMs } = state;
-  return { market, parametersVersion, parameters, startedAtMs };
+  return { market, parametersVersion, parameters: [...parameters], startedAtMs };
 }

@@ -13,7 +13,7 @@ import {
   isLate,
   type Job,
   type MarketState,
-  parametersOf,
+  pinnedParameters,
   posting,
 } from './state.js';
 
@@ -76,7 +76,7 @@ export function provenPostings(state: MarketState, job: Job, role: Role, receive
   if (role === 'backup') {
     payBackup(state, job, payout);
   } else {
-    const lateBps = isLate(job, receivedAtMs) ? BigInt(parametersOf(state).lateBps) : 0n;
+    const lateBps = isLate(job, receivedAtMs) ? BigInt(pinnedParameters(state, job).lateBps) : 0n;
     const lateWei = (job.priceWei * lateBps) / 10_000n;
     payout.fromEscrow(primary.prover, job.priceWei - lateWei, 'price');
     if (job.backup?.status === 'active' && !job.backup.leaseMissed) {
@@ -97,7 +97,7 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
   payout.fromEscrow(backup.prover, fromEscrowWei, 'price');
   payout.fromBond(primary, backup.prover, dearerWei, 'cover');
   const damageWei = primary.bondWei - dearerWei - job.standbyFeeWei;
-  const rescuerWei = (damageWei * BigInt(parametersOf(state).slashRescuerBps)) / 10_000n;
+  const rescuerWei = (damageWei * BigInt(pinnedParameters(state, job).slashRescuerBps)) / 10_000n;
   payout.fromBond(primary, backup.prover, rescuerWei, 'slashToRescuer');
   payout.fromBond(primary, 'requester', primary.bondWei - dearerWei - rescuerWei, 'slashToRequester');
 }
@@ -114,9 +114,12 @@ function excusedOf(state: MarketState, job: Job): Address[] {
 }
 
 /** True when the backup was called so late that its promised time did not fit: the delivery margin absorbs little. */
-function wasCalledTooLate(state: MarketState, { backup, backupStartMs }: Job): boolean {
+function wasCalledTooLate(state: MarketState, job: Job): boolean {
+  const { backup, backupStartMs } = job;
   if (!backup || backupStartMs === null) return false;
-  return (backup.activeSinceMs ?? Number.POSITIVE_INFINITY) > backupStartMs + parametersOf(state).deliveryMarginMs;
+  return (
+    (backup.activeSinceMs ?? Number.POSITIVE_INFINITY) > backupStartMs + pinnedParameters(state, job).deliveryMarginMs
+  );
 }
 
 /**

@@ -59,11 +59,11 @@ const EVOLVERS: Evolvers = {
   marketOpened: (state, { origin, coordinatorId, chainId, logKey, faucet, parameters }) => {
     state.market = { origin, coordinatorId, chainId, logKey, faucet };
     state.parametersVersion = 1;
-    state.parameters = parameters;
+    state.parameters.set(1, parameters);
   },
   parametersSet: (state, { version, parameters }) => {
     state.parametersVersion = version;
-    state.parameters = parameters;
+    state.parameters.set(version, parameters);
   },
   circuitRegistered: (state, entry) => {
     const { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey } = entry;
@@ -92,14 +92,16 @@ const EVOLVERS: Evolvers = {
     }
   },
   roundOpened: (state, entry) => {
-    const { roundId, blockId, circuitId, jobIds, deadlineMs, closesAtMs, atMs } = entry;
+    const { roundId, blockId, circuitId, jobIds, step, parametersVersion, deadlineMs, closesAtMs, atMs } = entry;
     const maxPriceWei = BigInt(entry.maxPriceWei);
     const opened = { openedAtMs: atMs, closesAtMs, bids: new Map(), clearedAtMs: null, clearedEntryIndex: null };
-    state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, maxPriceWei, deadlineMs, ...opened });
+    const terms = { step, parametersVersion, maxPriceWei, deadlineMs };
+    state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, ...terms, ...opened });
     state.blocks.get(blockId)!.roundCount += 1;
     for (const jobId of jobIds) {
       const job = jobOf(state, jobId);
       job.roundId = roundId;
+      job.parametersVersion = parametersVersion;
       job.roundsHeld += 1;
     }
   },
@@ -209,6 +211,7 @@ function newJob(
     deadlineMs: request.deadlineMs,
     status: 'open',
     roundId: '',
+    parametersVersion: 0,
     roundsHeld: 0,
     awardedAtMs: null,
     priceWei: 0n,

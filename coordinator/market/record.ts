@@ -10,7 +10,7 @@ import {
   type Job,
   type MarketState,
   type ProverRecord,
-  parametersOf,
+  pinnedParameters,
   recordKey,
   type Submission,
 } from './state.js';
@@ -31,7 +31,7 @@ function recordOf(state: MarketState, prover: Address, circuitId: Hex): ProverRe
  * @returns that time in milliseconds
  */
 export function recordProving(state: MarketState, job: Job, submission: Submission): number {
-  const { provingSamplesMax } = parametersOf(state);
+  const { provingSamplesMax } = pinnedParameters(state, job);
   const record = recordOf(state, submission.prover, job.circuitId);
   const side = (submission.role === 'primary' ? job.primary : job.backup) as Assignment;
   const slotFreeMs = record.receivedAtMs.at(-side.slots) ?? 0;

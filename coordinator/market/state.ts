@@ -68,6 +68,10 @@ export interface Round {
   blockId: Hex;
   circuitId: Hex;
   jobIds: string[];
+  /** Which step of the block's escalation schedule it is, from 0. */
+  step: number;
+  parametersVersion: number;
+  /** The most that it pays for a job. */
   maxPriceWei: bigint;
   deadlineMs: number;
   openedAtMs: number;
@@ -116,7 +120,9 @@ export interface Job {
   maxPriceWei: bigint;
   deadlineMs: number;
   status: 'open' | 'awarded' | 'ended';
+  /** Its newest round, and the parameters that were in force when that opened. */
   roundId: string;
+  parametersVersion: number;
   roundsHeld: number;
   awardedAtMs: number | null;
   priceWei: bigint;
@@ -149,7 +155,8 @@ export interface MarketState {
   lastAtMs: number;
   market: Market | null;
   parametersVersion: number;
-  parameters: Parameters | null;
+  /** Every version: rounds and their jobs keep to the one that they opened under. */
+  parameters: Map<number, Parameters>;
   /** When the coordinator last came back; leases are judged from here at the earliest. */
   startedAtMs: number;
   balances: Map<string, bigint>;
@@ -171,7 +178,7 @@ export function emptyState(): MarketState {
     lastAtMs: 0,
     market: null,
     parametersVersion: 0,
-    parameters: null,
+    parameters: new Map(),
     startedAtMs: 0,
     balances: new Map(),
     requesters: new Map(),
@@ -204,10 +211,20 @@ export function recordKey(prover: Address, circuitId: Hex): string {
   return `${prover}|${circuitId}`;
 }
 
-/** The parameters in force. An open market always has them. */
+/** The parameters in force: for what begins now. An open market always has them. */
 export function parametersOf(state: MarketState): Parameters {
-  if (!state.parameters) throw new Error('the market has no parameters: its log must begin with them');
-  return state.parameters;
+  return parametersAt(state, state.parametersVersion);
+}
+
+/** The parameters that hold for a round, or for a job and its awards: those in force when its round opened. */
+export function pinnedParameters(state: MarketState, pinned: Pick<Round | Job, 'parametersVersion'>): Parameters {
+  return parametersAt(state, pinned.parametersVersion);
+}
+
+function parametersAt(state: MarketState, version: number): Parameters {
+  const found = state.parameters.get(version);
+  if (!found) throw new Error(`the market has no parameters of version ${version}: its log must begin with them`);
+  return found;
 }
 
 /** The assignment that `prover` holds in a job, with its role. */

@@ -10,6 +10,7 @@ import {
   giveUpSchema,
   proofSubmissionSchema,
   proverRegistrationSchema,
+  ROUNDS_MAX,
   signedSchema,
 } from './messages.js';
 import { parametersSchema } from './parameters.js';
@@ -167,6 +168,14 @@ export const ENTRY_SCHEMAS = {
     blockId: blockIdSchema,
     circuitId: bytes32Schema,
     jobIds: z.array(jobIdSchema).min(1).max(10_000),
+    /** Which step of the block's escalation schedule this is, from 0. */
+    step: z
+      .int()
+      .min(0)
+      .max(ROUNDS_MAX - 1),
+    /** The parameters that hold for this round and all that follows from it. */
+    parametersVersion: z.int().min(1),
+    /** The most that this round pays for a job. */
     maxPriceWei: weiSchema,
     deadlineMs: unixMsSchema,
     closesAtMs: unixMsSchema,

@@ -15,6 +15,12 @@ import {
   weiSchema,
 } from './units.js';
 
+/** Most rounds of an escalation schedule. */
+export const ROUNDS_MAX = 8;
+
+/** Most owners that a request may name. */
+export const ALLOWED_OWNERS_MAX = 64;
+
 /** A requester's order to prove one block. Prices are per job; the block itself is named by its hash. */
 export const blockRequestSchema = z.strictObject({
   requester: addressSchema,
@@ -25,13 +31,29 @@ export const blockRequestSchema = z.strictObject({
   /** SHA-256 of the block file's canonical JSON. */
   blockHash: bytes32Schema,
   deadlineMs: unixMsSchema,
-  bidWindowMs: durationMsSchema,
+  /**
+   * The escalation schedule: the rounds that a job may go through until it is sold. Round k lasts `bidWindowsMs[k]` and
+   * pays at most `roundPricesWei[k]` for a job. Prices never fall; the last is `maxPriceWei`.
+   */
+  bidWindowsMs: z.array(durationMsSchema).min(1).max(ROUNDS_MAX),
+  roundPricesWei: z.array(weiSchema).min(1).max(ROUNDS_MAX),
+  /** The most that one job may cost; held in escrow until the job ends. */
   maxPriceWei: weiSchema,
   /** What one missed job costs the requester: decides how much cover the market buys. */
   missCostWei: weiSchema,
   backup: z.enum(['market', 'required', 'none']),
+  /** Least chance, in parts per million, that primary or backup deliver in time; 0 demands none. */
+  minSuccessPpm: z.int().min(0).max(999_999),
+  /** Largest part of a round's jobs that one owner may win while others can; 10,000 demands none. */
+  maxOwnerShareBps: z.int().min(1).max(10_000),
+  /** Owners that may bid; empty for everybody. */
+  allowedOwners: z.array(addressSchema).max(ALLOWED_OWNERS_MAX),
   award: z.enum(['cheapest', 'fastest']),
   pricing: z.enum(['vickrey', 'first']),
+  /** Who knows bids before the clearing: the coordinator (`receipt`), or nobody (`commitReveal`). */
+  sealing: z.enum(['receipt', 'commitReveal']),
+  /** Whether anyone eligible may deliver when primary and backup have failed, or nobody has bought the job. */
+  pool: z.enum(['open', 'none']),
 });
 export type BlockRequest = z.infer<typeof blockRequestSchema>;
 

@@ -28,10 +28,31 @@ export const parametersSchema = z.strictObject({
   /** Prior of a miss, as counts: the chance is (priorMisses + missed) / (priorJobs + assigned). */
   priorMisses: z.int().min(0).max(1_000_000),
   priorJobs: z.int().min(1).max(1_000_000),
+  /** The grid of on-time curves: elapsed time in percent of the promised, rising from 100. */
+  latenessPct: z.array(z.int().min(100).max(100_000)).min(1).max(16),
+  /** Prior of an on-time curve at each point of the grid: the chance to have delivered by then. Never falls. */
+  priorOnTimePpm: z.array(z.int().min(0).max(1_000_000)).min(1).max(16),
+  /** A prover's record covers its newest outcomes, and none older than the window. */
+  outcomesMax: z.int().min(1).max(1_000),
+  recordWindowMs: durationMsSchema,
+  /** Below so many accepted zkProofs of a circuit a prover is a newcomer; 0 for no newcomer rule. */
+  newcomerJobs: z.int().min(0).max(1_000),
+  /** How long a newcomer may take for its challenge job. */
+  challengeMs: durationMsSchema,
+  /** The score line: from so many outcomes on, a prover must reach all three to be eligible. */
+  scoreOutcomesMin: z.int().min(1).max(1_000),
+  scoreOnTimePpmMin: z.int().min(0).max(1_000_000),
+  scoreLatencyPctMax: z.int().min(1).max(1_000_000),
+  scoreReachablePpmMin: z.int().min(0).max(1_000_000),
+  /** How long bids of a `commitReveal` round may be opened, and what an unopened one forfeits of the max price. */
+  bidRevealMs: durationMsSchema,
+  bidForfeitBps: bps,
+  /** How long after a commitment to a pool job its zkProof may come. */
+  poolRevealMs: durationMsSchema,
   /** A prover's measured p95 of proving time covers the newest samples, once there are enough. */
   provingSamplesMax: z.int().min(1).max(256),
   provingSamplesMin: z.int().min(1).max(256),
-  /** How often a job is auctioned before it ends unsold. */
+  /** Longest escalation schedule: how often a job may be auctioned. */
   roundsPerJobMax: z.int().min(1).max(100),
   /** How many invalid zkProofs one assignment may submit. */
   invalidProofsMax: z.int().min(1).max(100),
@@ -55,9 +76,22 @@ export const DEFAULT_PARAMETERS: Parameters = {
   slashRescuerBps: 5_000,
   priorMisses: 1,
   priorJobs: 20,
+  latenessPct: [100, 125, 150, 200, 300, 500],
+  priorOnTimePpm: [900_000, 930_000, 940_000, 945_000, 950_000, 950_000],
+  outcomesMax: 100,
+  recordWindowMs: 2_592_000_000,
+  newcomerJobs: 3,
+  challengeMs: 600_000,
+  scoreOutcomesMin: 20,
+  scoreOnTimePpmMin: 500_000,
+  scoreLatencyPctMax: 200,
+  scoreReachablePpmMin: 500_000,
+  bidRevealMs: 3_000,
+  bidForfeitBps: 500,
+  poolRevealMs: 5_000,
   provingSamplesMax: 20,
   provingSamplesMin: 5,
-  roundsPerJobMax: 3,
+  roundsPerJobMax: 8,
   invalidProofsMax: 3,
   circuitsMax: 256,
   jobsPerBlockMax: 1_024,

@@ -41,6 +41,10 @@ export const REJECTIONS = {
   deadlineTooNear: [422, 'The deadline leaves no time to bid and prove; choose a later one.'],
   deadlineTooFar: [422, 'The deadline is more than thirty days away; choose an earlier one.'],
   bidWindow: [422, 'The bid window is outside the bounds of the market parameters.'],
+  badSchedule: [
+    422,
+    'The schedule needs a window and a price for each round, prices that never fall, and the max price as its last.',
+  ],
   zeroMaxPrice: [422, 'A max price of zero buys nothing; choose a positive one.'],
   unsupportedPolicy: [
     422,

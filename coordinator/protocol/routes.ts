@@ -197,6 +197,7 @@ export const ROUTES = {
       'unsupportedPolicy',
       'zeroMaxPrice',
       'bidWindow',
+      'badSchedule',
       'deadlinePassed',
       'deadlineTooNear',
       'deadlineTooFar',

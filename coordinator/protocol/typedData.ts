@@ -20,6 +20,9 @@ const bytes32 = field('bytes32');
 const string = field('string');
 const uint64 = field('uint64');
 const uint256 = field('uint256');
+const addressArray = field('address[]');
+const uint64Array = field('uint64[]');
+const uint256Array = field('uint256[]');
 
 /** The EIP-712 struct of each message, fields in signing order. */
 export const TYPED_DATA = {
@@ -30,12 +33,18 @@ export const TYPED_DATA = {
     bytes32('circuitId'),
     bytes32('blockHash'),
     uint64('deadlineMs'),
-    uint64('bidWindowMs'),
+    uint64Array('bidWindowsMs'),
+    uint256Array('roundPricesWei'),
     uint256('maxPriceWei'),
     uint256('missCostWei'),
     string('backup'),
+    uint64('minSuccessPpm'),
+    uint64('maxOwnerShareBps'),
+    addressArray('allowedOwners'),
     string('award'),
     string('pricing'),
+    string('sealing'),
+    string('pool'),
   ],
   Bid: [
     string('roundId'),
@@ -95,8 +104,11 @@ function typeHashOf(type: MessageType): Uint8Array {
   return hash;
 }
 
-/** A field's 32 bytes of `encodeData`; the schemas have seen to its range. */
+/** A field's 32 bytes of `encodeData`; the schemas have seen to its range. An array is the hash of its items' words. */
 function encodeField(type: string, value: unknown): Uint8Array {
+  if (type.endsWith('[]')) {
+    return keccak_256(concatBytes(...(value as unknown[]).map((item) => encodeField(type.slice(0, -2), item))));
+  }
   switch (type) {
     case 'string':
       return hashOfText(value as string);

@@ -3,7 +3,7 @@
  * of life, as `queue/` and `journal/lifeSigns.ts` have them. All of it is lost when the process dies.
  */
 import { leaseEndsMs } from '#market/commands/cover.js';
-import type { Assignment } from '#market/state.js';
+import { type Assignment, parametersOf } from '#market/state.js';
 import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
@@ -85,7 +85,7 @@ export class CoordinatorProcess {
   private sign(): void {
     const { nowMs } = this.world.timeline;
     const signedMs = this.writer.lastSignedMs;
-    const isBehind = signedMs !== null && nowMs - signedMs >= this.writer.state.parameters!.downtimeMsMin;
+    const isBehind = signedMs !== null && nowMs - signedMs >= parametersOf(this.writer.state).downtimeMsMin;
     if (isBehind) this.writer.execute(this.writer.gap(), null, (answer) => answer.ok && this.writeSign());
     else this.writeSign();
   }

@@ -1,3 +1,4 @@
+import { blockTerms } from '#protocol/blockTerms.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { Hex } from '#protocol/units.js';
 import type { Network } from './network.js';
@@ -67,20 +68,25 @@ export class RequesterParty {
     const draw = <Value>(what: string, values: readonly Value[]) => fate.pick(`${this.place} ${what}`, values);
     const isFastest = fate.chance(`${this.place} fastest`, 20);
     const isHopeless = fate.chance(`${this.place} hopeless`, 5);
+    const maxPriceWei = fate.chance(`${this.place} zero`, 2) ? 0n : ETH;
     const clockMs = timeline.nowMs + this.skewMs;
     return {
       requester: this.party.address,
       nonce: fate.chance(`${this.place} old nonce`, 3) ? 1 : this.nonce,
-      label: 'simulated',
       circuitId: SIMULATED_CIRCUIT_ID,
       blockHash: `0x${'bb'.repeat(32)}`,
-      deadlineMs: clockMs + (isHopeless ? 1_000 : fate.between(`${this.place} deadline`, 6_000, 45_000)),
-      bidWindowMs: fate.between(`${this.place} window`, 500, 3_000),
-      maxPriceWei: (fate.chance(`${this.place} zero`, 2) ? 0n : ETH).toString(),
-      missCostWei: (draw('miss cost', [0n, 1n, 2n, 10n, 100n]) * ETH).toString(),
-      backup: draw('backup', ['market', 'market', 'required', 'none'] as const),
-      award: isFastest ? 'fastest' : 'cheapest',
-      pricing: isFastest || fate.chance(`${this.place} first`, 20) ? 'first' : 'vickrey',
+      ...blockTerms({
+        label: 'simulated',
+        deadlineMs: clockMs + (isHopeless ? 1_000 : fate.between(`${this.place} deadline`, 6_000, 45_000)),
+        bidWindowMs: fate.between(`${this.place} window`, 500, 3_000),
+        maxPriceWei,
+        startPriceWei: maxPriceWei / draw('start price', [1n, 1n, 3n]),
+        rounds: draw('rounds', [1, 2, 3]),
+        missCostWei: draw('miss cost', [0n, 1n, 2n, 10n, 100n]) * ETH,
+        backup: draw('backup', ['market', 'market', 'required', 'none'] as const),
+        award: isFastest ? 'fastest' : 'cheapest',
+        pricing: isFastest || fate.chance(`${this.place} first`, 20) ? 'first' : 'vickrey',
+      }),
     };
   }
 }

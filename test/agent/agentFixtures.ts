@@ -67,6 +67,7 @@ export function jobOf(index: number, more: Partial<JobView> = {}): JobView {
     deadlineMs: Date.now() + 60_000,
     status: 'awarded',
     roundId: `${BLOCK_ID}.r0`,
+    parametersVersion: 1,
     roundsHeld: 1,
     awardedAtMs: Date.now(),
     priceWei: '5',

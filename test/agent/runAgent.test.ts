@@ -33,6 +33,8 @@ const round = () => ({
   blockId: BLOCK_ID,
   circuitId: circuit.circuitId,
   jobIds: [`${BLOCK_ID}.0`, `${BLOCK_ID}.1`],
+  step: 0,
+  parametersVersion: 1,
   maxPriceWei: (10n ** 18n).toString(),
   deadlineMs: Date.now() + 60_000,
   openedAtMs: Date.now(),

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await market.driver.fund(requester.address);
   prover = await market.driver.prover(10);
   await market.driver.prover(11);
-  ({ roundId } = await market.driver.submitBlock(requester, 1, { bidWindowMs: 60_000 }));
+  ({ roundId } = await market.driver.submitBlock(requester, 1, { bidWindowsMs: [60_000, 60_000, 60_000] }));
 });
 
 afterAll(async () => {
@@ -182,7 +182,10 @@ describe('a block', () => {
     expect(await no({ maxPriceWei: '0' })).toBe('zeroMaxPrice');
     expect(await no({ maxPriceWei: (1_000n * ETH).toString() })).toBe('insufficientFunds');
     expect(await no({}, party(55))).toBe('insufficientFunds');
-    expect(await no({ bidWindowMs: 1 })).toBe('bidWindow');
+    expect(await no({ bidWindowsMs: [1, 1, 1] })).toBe('bidWindow');
+    expect(await no({ bidWindowsMs: [1_000] })).toBe('badSchedule');
+    expect(await no({ roundPricesWei: ['3', '2', ETH.toString()] })).toBe('badSchedule');
+    expect(await no({ roundPricesWei: ['1', '2', '3'] })).toBe('badSchedule');
     expect(await no({ award: 'fastest' })).toBe('unsupportedPolicy');
     expect(await no({ circuitId: `0x${'c2'.repeat(32)}` })).toBe('unknownCircuit');
     expect(await no({ nonce: 1 })).toBe('duplicateBlock');

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** Submits a block of one job and waits until its primary says that it is in the middle of its proof. */
 async function submitAndWaitForProof(seed: number): Promise<{ blockId: string; jobId: string; primary: LiveAgent }> {
-  const order = await market.order(buildExampleBlock({ transfers: 2, seed }), { bidWindowMs: 1_500 });
+  const order = await market.order(buildExampleBlock({ transfers: 2, seed }), { bidWindowsMs: [1_500, 1_500, 1_500] });
   const blockId = await market.submit(order);
   const { awards } = await market.log.wait('roundCleared', blockId);
   const primary = agents.find(({ account }) => account.address === awards[0]!.primary.prover)!;

@@ -70,7 +70,7 @@ it('a deadline that passed while the coordinator was down is refunded, and nobod
 it('due times shift by the downtime: a primary that delivers after its old due time is on time', async () => {
   const before = await moneyOf();
   // The agents may still be on their way back to the coordinator: the window gives both of them time to bid.
-  const { order, awards } = await openBlock({ deadlineMs: Date.now() + 36_000, bidWindowMs: 6_000 });
+  const { order, awards } = await openBlock({ deadlineMs: Date.now() + 36_000, bidWindowsMs: [6_000, 6_000, 6_000] });
   const starts = awards.map(({ backupStartMs }) => backupStartMs ?? Number.NaN);
   await downUntil(Math.max(...starts) + 200);
   primary.release();

@@ -31,7 +31,7 @@ afterAll(async () => {
 it('proves block-8: every job proven, verified by snarkjs, roots chained, everybody paid to the wei', async () => {
   const parties = [market.requester, ...agents.map(({ account }) => account)].map(({ address }) => address);
   const before = await Promise.all(parties.map((address) => market.freeWei(address)));
-  const order = await market.order(BLOCK_8, { bidWindowMs: 2_000 });
+  const order = await market.order(BLOCK_8, { bidWindowsMs: [2_000, 2_000, 2_000] });
   await market.submit(order);
   const { proven, expired } = await market.log.wait('blockCompleted', order.blockId, 1, 120_000);
   expect({ proven, expired }).toEqual({ proven: 4, expired: 0 });

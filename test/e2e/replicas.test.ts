@@ -78,7 +78,7 @@ describe('the same message five times at once, at both coordinators', () => {
   it('has one answer and one effect: deposit, registration, block, bid, submission, give-up', async () => {
     const [cheap, dear] = [await prover('cheap'), await prover('dear')];
     const before = await market.freeWei(market.requester.address);
-    const { blockId, ...body } = await market.order(BLOCK_8, { bidWindowMs: 3_000 });
+    const { blockId, ...body } = await market.order(BLOCK_8, { bidWindowsMs: [3_000, 3_000, 3_000] });
     expect((await five('submitBlock', { body })).blockId).toBe(blockId);
     expect(await market.freeWei(market.requester.address)).toBe(before - 4n * 10n ** 15n);
     await five('placeBid', { body: bidOf(cheap, blockId, '1000') });

@@ -219,7 +219,7 @@ describe('time', () => {
     const requester = party(1);
     await market.fund(requester.address);
     const prover = await market.prover(10);
-    const first = await market.submitBlock(requester, 4, { bidWindowMs: 1_000 });
+    const first = await market.submitBlock(requester, 4, { bidWindowsMs: [1_000, 1_000, 1_000] });
     await market.bid(prover, first.roundId, { priceWei: 5n, provingMsP95: 20_000 });
     await market.advance(1_000);
     const second = await market.submitBlock(requester, 1);

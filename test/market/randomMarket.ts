@@ -2,6 +2,7 @@
  * A market at random: every step is drawn from one seed, so that a seed is a whole story. Parties behave well, badly
  * and at odd times; verdicts come in any order; wake-ups are handled late; the coordinator goes away and comes back.
  */
+import { scheduleOf } from '#protocol/blockTerms.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
 import type { Hex } from '#protocol/units.js';
@@ -107,7 +108,7 @@ export class RandomMarket {
     const { dice, driver } = this;
     const fastest = dice.chance(20);
     const terms: Partial<BlockRequest> = {
-      bidWindowMs: 500 + dice.below(3_000),
+      ...scheduleOf(500 + dice.below(3_000), ETH / dice.pick([1n, 2n, 5n]), ETH, 1 + dice.below(3)),
       deadlineMs: driver.nowMs + 7_000 + dice.below(60_000),
       missCostWei: (dice.pick([0n, 1n, 2n, 10n, 100n]) * ETH).toString(),
       backup: dice.pick(['market', 'market', 'required', 'none']),

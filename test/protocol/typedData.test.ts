@@ -14,6 +14,9 @@ const VALUES: Record<string, fc.Arbitrary<unknown>> = {
   address: hex(20),
   uint64: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
   uint256: fc.bigInt({ min: 0n, max: 10n ** 60n }).map(String),
+  'uint64[]': fc.array(fc.nat({ max: Number.MAX_SAFE_INTEGER }), { maxLength: 8 }),
+  'uint256[]': fc.array(fc.bigInt({ min: 0n, max: 10n ** 60n }).map(String), { maxLength: 8 }),
+  'address[]': fc.array(hex(20), { maxLength: 8 }),
 };
 
 const messageOf = (type: MessageType) =>

@@ -2,6 +2,7 @@
  * A market as it is run: coordinators and agents in processes of their own, a real database, HTTP between them. What
  * the market acknowledged to the test is kept, so that invariant I1 can be checked after any crash.
  */
+
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { repeatUntilDone } from '#agent/backoff.js';
 import { type Account, accountOf, newPrivateKey, randomBytes32 } from '#agent/client/account.js';
 import { openSession } from '#agent/client/openSession.js';
 import { isUnreachable, type Session } from '#agent/client/session.js';
+import { blockTerms } from '#protocol/blockTerms.js';
 import { type Client, createClient } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { BlockRequest } from '#protocol/messages.js';
@@ -197,16 +199,13 @@ export class LiveMarket {
     const message: BlockRequest = {
       requester: this.requester.address,
       nonce: this.#nonce,
-      label: 'block',
       circuitId: circuits[0]!.circuitId,
       blockHash: contentHashOf(blockFile),
-      deadlineMs: Date.now() + 300_000,
-      bidWindowMs: 1_000,
-      maxPriceWei: (10n ** 15n).toString(),
-      missCostWei: (10n ** 15n).toString(),
-      backup: 'market',
-      award: 'cheapest',
-      pricing: 'vickrey',
+      ...blockTerms({
+        deadlineMs: Date.now() + 300_000,
+        bidWindowMs: 1_000,
+        maxPriceWei: BigInt(terms.maxPriceWei ?? 10n ** 15n),
+      }),
       ...terms,
     };
     const { chainId, coordinatorId } = this.view;

@@ -3,12 +3,14 @@
  * in memory, or a journal on a database. Messages are really signed; zkProofs are placeholders, because their checking
  * is not what these tests are about: the test says the verdict.
  */
+
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Command, Decision } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, type Job, type MarketState } from '#market/state.js';
 import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { blockTerms } from '#protocol/blockTerms.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
@@ -167,16 +169,14 @@ export class MarketDriver {
     return {
       requester: requester.address,
       nonce: this.nonce,
-      label: 'block',
       circuitId: CIRCUIT_ID,
       blockHash: `0x${'bb'.repeat(32)}`,
-      deadlineMs: this.nowMs + 100_000,
-      bidWindowMs: 1_000,
-      maxPriceWei: ETH.toString(),
-      missCostWei: (10n * ETH).toString(),
-      backup: 'market',
-      award: 'cheapest',
-      pricing: 'vickrey',
+      ...blockTerms({
+        deadlineMs: this.nowMs + 100_000,
+        bidWindowMs: 1_000,
+        maxPriceWei: BigInt(terms.maxPriceWei ?? ETH),
+        missCostWei: 10n * ETH,
+      }),
       ...terms,
     };
   }

@@ -1,4 +1,5 @@
 /** One block through a running market, and where its time went. */
+import { blockTerms } from '#protocol/blockTerms.js';
 import type { EntryOf } from '#protocol/entries.js';
 import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
 import type { Hex } from '#protocol/units.js';
@@ -60,16 +61,16 @@ export async function runBlock(
   const provingMs = (DEADLINE_FACTOR * slowestMs * jobCount) / agents.length + slowestMs;
   const calledAtMs = Date.now();
   const startedAt = performance.now();
-  const blockId = await submitBlockFile(client, view, requester, blockFile, {
+  const terms = blockTerms({
     label: 'bench',
     deadlineMs: calledAtMs + BID_WINDOW_MS + view.parameters.deliveryMarginMs + Math.ceil(provingMs),
     bidWindowMs: BID_WINDOW_MS,
-    maxPriceWei: MAX_PRICE_WEI.toString(),
-    missCostWei: MAX_PRICE_WEI.toString(),
+    maxPriceWei: MAX_PRICE_WEI,
     backup: 'none',
     award: 'fastest',
     pricing: 'first',
   });
+  const blockId = await submitBlockFile(client, view, requester, blockFile, terms);
   const died = coordinator.ended.then(() => {
     throw new Error('the coordinator has ended in the middle of a measurement');
   });

@@ -1,5 +1,7 @@
 /** Bids over HTTP to a real coordinator process: parsed, signature checked, durable in PostgreSQL, then answered. */
+
 import type { Account } from '#agent/client/account.js';
+import { blockTerms } from '#protocol/blockTerms.js';
 import { submitBlockFile } from '../requester.js';
 import { type BenchMarket, openBenchMarket, readExampleBlock } from './benchMarket.js';
 import { type LoadResult, postAll } from './httpLoad.js';
@@ -51,16 +53,9 @@ async function signBids(market: BenchMarket, provers: readonly Account[]): Promi
   const bodies: string[] = [];
   for (let round = 0; round < ROUNDS_OF_A_RUN; round += 1) {
     const { nowMs } = await client.call('getMarket', {});
-    const blockId = await submitBlockFile(client, view, requester, readExampleBlock(8), {
-      label: 'bench',
-      deadlineMs: nowMs + BID_WINDOW_MS + PROVING_MS,
-      bidWindowMs: BID_WINDOW_MS,
-      maxPriceWei: MAX_PRICE_WEI.toString(),
-      missCostWei: MAX_PRICE_WEI.toString(),
-      backup: 'market',
-      award: 'cheapest',
-      pricing: 'vickrey',
-    });
+    const deadlineMs = nowMs + BID_WINDOW_MS + PROVING_MS;
+    const terms = blockTerms({ deadlineMs, bidWindowMs: BID_WINDOW_MS, maxPriceWei: MAX_PRICE_WEI, rounds: 1 });
+    const blockId = await submitBlockFile(client, view, requester, readExampleBlock(8), terms);
     for (const [index, prover] of provers.entries()) {
       const terms = { roundId: `${blockId}.r0`, priceWei: String(1_000_000 + index), standbyWei: '1000', nowMs };
       bodies.push(bidBody({ chainId, coordinatorId }, prover, terms));

@@ -2,9 +2,11 @@
  * Whole lives of jobs from the end of the bid window on: clearing with award, submission over HTTP with its signature
  * checked, acceptance with its payments; everything durable in PostgreSQL. Only the zkProofs are not checked.
  */
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Account } from '#agent/client/account.js';
+import { blockTerms } from '#protocol/blockTerms.js';
 import type { Client } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { SigningDomain } from '#protocol/typedData.js';
@@ -141,16 +143,13 @@ async function openRound(
 ): Promise<Hex> {
   const market = await client.call('getMarket', {});
   const { nowMs } = market;
-  const blockId = await submitBlockFile(client, market, requester, readExampleBlock(64), {
-    label: 'bench',
+  const terms = blockTerms({
     deadlineMs: closesAtMs + PROVING_MS,
     bidWindowMs: closesAtMs - nowMs,
-    maxPriceWei: MAX_PRICE_WEI.toString(),
-    missCostWei: MAX_PRICE_WEI.toString(),
-    backup: 'market',
-    award: 'cheapest',
-    pricing: 'vickrey',
+    maxPriceWei: MAX_PRICE_WEI,
+    rounds: 1,
   });
+  const blockId = await submitBlockFile(client, market, requester, readExampleBlock(64), terms);
   const bids = provers.map((prover, index) => {
     const priceWei = String(10_000_000 * (index + 1));
     return bidBody(domain, prover, { roundId: `${blockId}.r0`, priceWei, standbyWei: '1000', nowMs });

@@ -1,9 +1,11 @@
 /** `understudy start`: the whole market on this machine, from an example block to the replayed log. */
+
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { AlreadyRunningError, claimDataDir } from '#journal/dataDirOwner.js';
+import { blockTerms } from '#protocol/blockTerms.js';
 import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
 import type { Hex } from '#protocol/units.js';
 import type { JobView, ProgressView } from '#protocol/views.js';
@@ -169,16 +171,13 @@ async function submitDemoBlock(
   const promisedMs = agents.map((agent) => agent.promisedMs);
   const meanMs = promisedMs.reduce((sum, ms) => sum + ms, 0) / agents.length;
   const provingMs = (2.6 * jobCount * meanMs) / agents.length + Math.max(...promisedMs);
-  return submitBlockFile(client, market, requester, blockFile, {
+  const terms = blockTerms({
     label,
     deadlineMs: market.nowMs + BID_WINDOW_MS + market.parameters.deliveryMarginMs + Math.ceil(provingMs),
     bidWindowMs: BID_WINDOW_MS,
-    maxPriceWei: MAX_PRICE_WEI.toString(),
-    missCostWei: MAX_PRICE_WEI.toString(),
-    backup: 'market',
-    award: 'cheapest',
-    pricing: 'vickrey',
+    maxPriceWei: MAX_PRICE_WEI,
   });
+  return submitBlockFile(client, market, requester, blockFile, terms);
 }
 
 async function watchBlock(

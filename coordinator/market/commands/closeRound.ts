@@ -14,6 +14,7 @@ import {
   freeWei,
   type MarketState,
   parametersOf,
+  pinnedParameters,
   posting,
   type Round,
   recordKey,
@@ -64,7 +65,7 @@ export function clearingInput(
   bids: CommandOf<'closeRound'>['bids'],
   nowMs: number,
 ): ClearingInput {
-  const parameters = parametersOf(state);
+  const parameters = pinnedParameters(state, round);
   const { request } = blockOf(state, round);
   return {
     jobIds: round.jobIds,
@@ -87,7 +88,7 @@ export function tieSeedOf(round: Round): Uint8Array {
 }
 
 function candidateOf(state: MarketState, round: Round, bid: Candidate['bid']): Candidate {
-  const parameters = parametersOf(state);
+  const parameters = pinnedParameters(state, round);
   const record = state.records.get(recordKey(bid.prover, round.circuitId));
   return {
     bid,
@@ -113,7 +114,7 @@ function bidsInOrder(round: Round, bids: CommandOf<'closeRound'>['bids']): Comma
   });
 }
 
-/** Auctions unsold jobs again while the schedule and the time allow, otherwise ends them with a refund. */
+/** Auctions unsold jobs again by the next step of the schedule if there is one and time, otherwise ends them with a refund. */
 function afterwards(
   state: MarketState,
   round: Round,
@@ -122,17 +123,13 @@ function afterwards(
 ): Entry[] {
   if (unawarded.length === 0) return [];
   const block = blockOf(state, round);
+  const { bidWindowsMs } = block.request;
   const parameters = parametersOf(state);
-  const roundsHeld = state.jobs.get(unawarded[0]!.jobId)!.roundsHeld;
-  const soonestMs = nowMs + block.request.bidWindowMs + parameters.provingTimeMsMin + parameters.deliveryMarginMs;
-  if (roundsHeld < parameters.roundsPerJobMax && soonestMs <= round.deadlineMs) {
-    return [
-      openRound(
-        block,
-        unawarded.map(({ jobId }) => jobId),
-        nowMs,
-      ),
-    ];
+  const step = round.step + 1;
+  const soonestMs = nowMs + (bidWindowsMs[step] ?? 0) + parameters.provingTimeMsMin + parameters.deliveryMarginMs;
+  if (step < bidWindowsMs.length && soonestMs <= round.deadlineMs) {
+    const jobIds = unawarded.map(({ jobId }) => jobId);
+    return [openRound(block, jobIds, step, state.parametersVersion, nowMs)];
   }
   return expireUnsold(state, block, unawarded, nowMs);
 }

@@ -1,6 +1,6 @@
 import type { ActivationCause, Entry } from '#protocol/entries.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { assignmentOf, type Job, type MarketState, parametersOf } from '../state.js';
+import { assignmentOf, type Job, type MarketState, pinnedParameters } from '../state.js';
 
 /** The entry that calls the backup; none when there is no backup left to call, or no time. */
 export function activation(job: Job, cause: ActivationCause, nowMs: number): Entry[] {
@@ -43,5 +43,5 @@ export function missLease(state: MarketState, command: CommandOf<'missLease'>, n
 
 /** When a lease ends: one lease after the last sign of life, the award, or the coordinator's own return. */
 export function leaseEndsMs(state: MarketState, job: Job, lastSeenMs: number): number {
-  return Math.max(lastSeenMs, job.awardedAtMs ?? 0, state.startedAtMs) + parametersOf(state).leaseMs;
+  return Math.max(lastSeenMs, job.awardedAtMs ?? 0, state.startedAtMs) + pinnedParameters(state, job).leaseMs;
 }

@@ -1,7 +1,7 @@
 import { reject } from '#protocol/rejections.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { completion, expireAwarded, provenPostings } from '../ending.js';
-import { type Assignment, assignmentOf, type Job, type MarketState, parametersOf } from '../state.js';
+import { type Assignment, assignmentOf, type Job, type MarketState, pinnedParameters } from '../state.js';
 import { activation, dueActivation } from './cover.js';
 
 /**
@@ -23,7 +23,7 @@ export function submitProof(state: MarketState, command: CommandOf<'submitProof'
   if (publicSignals.length !== job.publicSignals.length) return reject('signalsMismatch', 'their number differs');
   const wrong = publicSignals.findIndex((signal, index) => signal !== job.publicSignals[index]);
   if (wrong >= 0) return reject('signalsMismatch', `signal ${wrong} differs`);
-  if (held.assignment.invalidCount >= parametersOf(state).invalidProofsMax) return reject('tooManyInvalid');
+  if (held.assignment.invalidCount >= pinnedParameters(state, job).invalidProofsMax) return reject('tooManyInvalid');
   if (job.submissions.some((one) => one.prover === message.prover && one.verdict === 'pending')) {
     return reject('submissionPending');
   }

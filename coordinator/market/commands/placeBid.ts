@@ -1,7 +1,7 @@
 import type { Bid } from '#protocol/messages.js';
 import { type Rejection, reject } from '#protocol/rejections.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
-import { type MarketState, parametersOf, type Round } from '../state.js';
+import { type MarketState, pinnedParameters, type Round } from '../state.js';
 
 /**
  * Takes a sealed bid: its digest is logged as the commitment, its prices stay sealed until the round is cleared. A
@@ -43,7 +43,7 @@ export function commitBid(
   if (round.clearedAtMs !== null || nowMs >= round.closesAtMs) {
     return reject('roundClosed', `it closed at ${round.closesAtMs}`);
   }
-  const { bidsPerRoundMax } = parametersOf(state);
+  const { bidsPerRoundMax } = pinnedParameters(state, round);
   if (!round.bids.has(prover) && round.bids.size >= bidsPerRoundMax)
     return reject('roundFull', `${bidsPerRoundMax} bids`);
   return accept({ type: 'bidPlaced', atMs: nowMs, roundId: round.roundId, prover, commitment });

@@ -1,4 +1,6 @@
 import type { Entry } from '#protocol/entries.js';
+import type { BlockRequest } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import { reject } from '#protocol/rejections.js';
 import { jobIdOf, roundIdOf } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
@@ -22,12 +24,14 @@ export function submitBlock(state: MarketState, command: CommandOf<'submitBlock'
     openRound(
       { blockId, request: message, roundCount: 0 },
       jobs.map((job) => job.jobId),
+      0,
+      state.parametersVersion,
       nowMs,
     ),
   );
 }
 
-/** The entry that opens a block's next round over the given jobs. */
+/** The entry that opens a block's next round over the given jobs: a step of its schedule, under the newest parameters. */
 export function openRound(
   block: {
     blockId: CommandOf<'submitBlock'>['digest'];
@@ -35,9 +39,11 @@ export function openRound(
     roundCount: number;
   },
   jobIds: string[],
+  step: number,
+  parametersVersion: number,
   nowMs: number,
 ): Entry {
-  const { circuitId, maxPriceWei, deadlineMs, bidWindowMs } = block.request;
+  const { circuitId, roundPricesWei, deadlineMs, bidWindowsMs } = block.request;
   return {
     type: 'roundOpened',
     atMs: nowMs,
@@ -45,9 +51,11 @@ export function openRound(
     blockId: block.blockId,
     circuitId,
     jobIds,
-    maxPriceWei,
+    step,
+    parametersVersion,
+    maxPriceWei: roundPricesWei[step]!,
     deadlineMs,
-    closesAtMs: nowMs + bidWindowMs,
+    closesAtMs: nowMs + bidWindowsMs[step]!,
   };
 }
 
@@ -59,12 +67,11 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   if (circuit.kind !== 'transferRollup') return reject('unsupportedCircuit');
   if (message.award === 'fastest' && message.pricing !== 'first') return reject('unsupportedPolicy');
   if (BigInt(message.maxPriceWei) === 0n) return reject('zeroMaxPrice');
-  const { bidWindowMsMin, bidWindowMsMax, provingTimeMsMin, jobsPerBlockMax } = parameters;
-  if (message.bidWindowMs < bidWindowMsMin || message.bidWindowMs > bidWindowMsMax) {
-    return reject('bidWindow', `it must be from ${bidWindowMsMin} to ${bidWindowMsMax} ms`);
-  }
+  const wrongSchedule = checkSchedule(message, parameters);
+  if (wrongSchedule) return wrongSchedule;
+  const { provingTimeMsMin, jobsPerBlockMax } = parameters;
   if (message.deadlineMs <= nowMs) return reject('deadlinePassed', `it passed ${nowMs - message.deadlineMs} ms ago`);
-  const earliestMs = nowMs + message.bidWindowMs + provingTimeMsMin + parameters.deliveryMarginMs;
+  const earliestMs = nowMs + message.bidWindowsMs[0]! + provingTimeMsMin + parameters.deliveryMarginMs;
   if (message.deadlineMs < earliestMs) return reject('deadlineTooNear', `the earliest possible is ${earliestMs}`);
   if (message.deadlineMs > nowMs + DEADLINE_MS_MAX) return reject('deadlineTooFar');
   if (jobs.length === 0) return reject('invalidBlock', 'it has nothing to prove');
@@ -74,5 +81,22 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const escrowWei = BigInt(message.maxPriceWei) * BigInt(jobs.length);
   const heldWei = freeWei(state, message.requester);
   if (heldWei < escrowWei) return reject('insufficientFunds', `needs ${escrowWei} wei in escrow, has ${heldWei}`);
+  return null;
+}
+
+function checkSchedule(message: BlockRequest, parameters: Parameters): Decision | null {
+  const { bidWindowsMs, roundPricesWei, maxPriceWei } = message;
+  const { bidWindowMsMin, bidWindowMsMax, roundsPerJobMax } = parameters;
+  const rounds = bidWindowsMs.length;
+  if (rounds !== roundPricesWei.length) {
+    return reject('badSchedule', `${rounds} windows and ${roundPricesWei.length} prices`);
+  }
+  if (rounds > roundsPerJobMax) return reject('badSchedule', `${rounds} rounds, at most ${roundsPerJobMax}`);
+  const fall = roundPricesWei.findIndex((price, step) => step > 0 && BigInt(price) < BigInt(roundPricesWei[step - 1]!));
+  if (fall >= 0) return reject('badSchedule', `the price of round ${fall} is below that of the round before`);
+  if (roundPricesWei.at(-1) !== maxPriceWei) return reject('badSchedule', `the last price is not ${maxPriceWei}`);
+  if (bidWindowsMs.some((windowMs) => windowMs < bidWindowMsMin || windowMs > bidWindowMsMax)) {
+    return reject('bidWindow', `it must be from ${bidWindowMsMin} to ${bidWindowMsMax} ms`);
+  }
   return null;
 }
