@@ -15,7 +15,10 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   circuit: { summary: 'list, build and verify circuits', load: () => import('./circuit.js') },
   account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
-  simulate: { summary: 'search for faults under virtual time', load: () => import('./simulate.js') },
+  simulate: {
+    summary: 'search for faults, compare mechanisms, under virtual time',
+    load: () => import('./simulate.js'),
+  },
   bench: { summary: 'measure, against what stands beside it', load: () => import('./bench/bench.js') },
 };
 

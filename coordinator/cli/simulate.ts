@@ -13,7 +13,8 @@ const PROGRESS_MS = 500;
 const EXAMPLES = `
 Examples:
   $ understudy simulate faults --seeds 1000
-  $ understudy simulate faults --seed 4711 --trace        (one seed, everything that happened in it)`;
+  $ understudy simulate faults --seed 4711 --trace        (one seed, everything that happened in it)
+  $ understudy simulate mechanisms                        (ways to sell proofs, side by side)`;
 
 interface FaultFlags {
   seeds: number;
@@ -26,12 +27,13 @@ interface FaultFlags {
 
 /** Runs the subcommand. @returns 0 when nothing happened that never may, 1 otherwise */
 export async function run(args: string[]): Promise<number> {
+  if (args[0] === 'mechanisms') return (await import('./simulateMechanisms.js')).run(args.slice(1));
   let exitCode = 0;
   const program = new Command('understudy simulate')
     .description(
-      'Runs whole markets under virtual time, with faults drawn from a seed, and checks that all promises hold.',
+      'Runs whole markets under virtual time, with faults drawn from a seed, and checks that all promises hold. To compare ways to sell proofs instead: understudy simulate mechanisms --help',
     )
-    .addArgument(new Argument('<what>', 'what to simulate').choices(['faults']))
+    .addArgument(new Argument('<what>', 'what to simulate').choices(['faults', 'mechanisms']))
     .option('--seeds <count>', 'how many seeds', wholeNumber(1, SEEDS_MAX), 1_000)
     .option('--from <seed>', 'the first seed', wholeNumber(0, SEED_MAX), 0)
     .option('--seed <seed>', 'this seed only', wholeNumber(0, SEED_MAX))

@@ -40,14 +40,14 @@ export class Fate {
 }
 
 /** FNV-1a over the UTF-16 units of a text. */
-function hashOfText(text: string): number {
+export function hashOfText(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
 }
 
 /** The finaliser of MurmurHash3: every bit of the input moves every bit of the output. */
-function mix(value: number): number {
+export function mix(value: number): number {
   let mixed = value >>> 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

@@ -1,0 +1,203 @@
+/**
+ * Understudy as a mechanism: bid windows, the real clearing, a primary and a backup that starts in time or as soon as the
+ * primary falls silent, and the pool. The market's own rules decide and pay; here is only what happens in between.
+ */
+import type { Award, Posting } from '#protocol/entries.js';
+import { openRace } from './openRace.js';
+import { EPOCH_MS, type Offer, type OurPolicy, OurRules } from './ourRules.js';
+import { breakEvenWei, type Prover } from './population.js';
+import { holdRounds } from './retryRounds.js';
+import { MEDIAN_COST_WEI } from './scenario.js';
+import { rivalsOf, shadedBids } from './shading.js';
+import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
+import { honest, type Strategy } from './strategy.js';
+import { pairTheory } from './theory.js';
+
+/** An awarded job while it goes on. */
+interface Course {
+  primary: Prover;
+  backup: Prover | null;
+  /** Nobody of this side will deliver any more, as far as the market can tell. */
+  primarySpent: boolean;
+  backupSpent: boolean;
+  poolOpen: boolean;
+}
+
+export class OurMarket implements Mechanism {
+  readonly rules: OurRules;
+  private readonly market: SimMarket;
+  private readonly policy: OurPolicy;
+  private readonly strategy: Strategy;
+  private readonly maxWei: number;
+  private readonly byAddress: Map<string, Prover>;
+  private readonly courses = new Map<SimJob, Course>();
+  private readonly pools = new Map<SimJob, { openedMs: number; fromWei: number }>();
+
+  constructor(market: SimMarket, policy: OurPolicy, strategy: Strategy = honest) {
+    const { scenario, provers } = market;
+    this.market = market;
+    this.policy = policy;
+    this.strategy = strategy;
+    this.maxWei = scenario.maxPriceTimes * MEDIAN_COST_WEI;
+    const terms = { maxPriceWei: this.maxWei, missCostWei: scenario.missCostTimes * MEDIAN_COST_WEI };
+    this.rules = new OurRules(provers, policy, terms);
+    this.byAddress = new Map(provers.map((prover) => [prover.address, prover]));
+  }
+
+  open(jobs: SimJob[]): void {
+    this.rules.submitBlock(jobs, this.market.nowMs);
+    const unsold = (left: SimJob[]) => {
+      for (const job of left) this.openPool(job, 0);
+    };
+    holdRounds(this.market, jobs, (open, round) => this.close(open, round), unsold);
+  }
+
+  delivered(work: SimWork): void {
+    const { job, prover } = work;
+    const course = this.courses.get(job);
+    const role = course?.primary === prover ? 'primary' : course?.backup === prover ? 'backup' : 'pool';
+    const { nowMs } = this.market;
+    if (role === 'pool')
+      this.settle(job, this.rules.acceptFromPool(job.jobId, prover, this.poolPriceWei(job, nowMs), nowMs));
+    else this.settle(job, this.rules.accept(job.jobId, role, nowMs));
+    this.courses.delete(job);
+    this.market.end(job, { prover, as: role });
+  }
+
+  /** The agent is silent: noticed one lease later. */
+  vanished({ job, prover }: SimWork): void {
+    const course = this.courses.get(job);
+    if (prover === course?.primary || prover === course?.backup) this.planLease(job, prover);
+  }
+
+  regionLost(): void {
+    for (const [job, { backup }] of this.courses) {
+      if (backup && !this.market.isUp(backup)) this.planLease(job, backup);
+    }
+  }
+
+  expired(job: SimJob): void {
+    this.settle(job, this.rules.expire(job.jobId, this.market.nowMs));
+    this.courses.delete(job);
+    this.market.end(job, null);
+  }
+
+  /** Clears a round. @returns the jobs that it left unsold */
+  private close(jobs: SimJob[], round: number): SimJob[] {
+    const { result } = this.rules.clearRound(jobs, round, this.offers(), this.market.nowMs);
+    const awards = new Map(result.awards.map((award) => [award.jobId, award]));
+    return jobs.filter((job) => {
+      const award = awards.get(job.jobId);
+      if (award) this.begin(job, award);
+      return !award;
+    });
+  }
+
+  /** What the provers offer: their break-even prices, or above them where they are paid their bids. */
+  private offers(): Offer[] {
+    const { market } = this;
+    const provers = market.upProvers();
+    const penaltyWei = market.books.meanFineWei((this.maxWei * this.rules.parameters.lateDamageBps) / 10_000);
+    const own = provers.map((prover) => breakEvenWei(prover, penaltyWei));
+    const isFirst = this.policy.pricing === 'first';
+    const asked = isFirst ? shadedBids(own, rivalsOf(market.scenario, market.provers), this.maxWei) : own;
+    return provers
+      .map((prover, index) =>
+        this.strategy({
+          prover,
+          priceWei: asked[index]!,
+          standbyWei: Math.round((prover.standbyCostWei * asked[index]!) / own[index]!),
+          maxJobs: market.scenario.jobsPerBid,
+          promisedMs: prover.promisedMs,
+        }),
+      )
+      .filter(({ priceWei }) => priceWei <= this.maxWei);
+  }
+
+  private begin(job: SimJob, award: Award): void {
+    const { market } = this;
+    const primary = this.byAddress.get(award.primary.prover)!;
+    const backup = award.backup && this.byAddress.get(award.backup.prover)!;
+    this.courses.set(job, { primary, backup, primarySpent: false, backupSpent: backup === null, poolOpen: false });
+    const startMs = award.backupStartMs === null ? null : award.backupStartMs - EPOCH_MS;
+    job.standby = backup;
+    job.theory = pairTheory(market, job, primary, backup, startMs, this.rules.parameters.leaseMs);
+    market.assign(job, primary);
+    if (startMs !== null) {
+      market.timeline.at(startMs, () => {
+        this.activate(job, 'startTime');
+        this.spend(job, 'primary');
+      });
+    }
+  }
+
+  private planLease(job: SimJob, prover: Prover): void {
+    this.market.timeline.after(this.rules.parameters.leaseMs, () => {
+      const course = this.courses.get(job);
+      if (!course) return;
+      const role = prover === course.primary ? 'primary' : 'backup';
+      if (!this.rules.job(job.jobId)[role]!.leaseMissed) this.rules.missLease(job.jobId, role, this.market.nowMs);
+      if (role === 'primary') this.activate(job, 'leaseMissed');
+      this.spend(job, role);
+    });
+  }
+
+  private activate(job: SimJob, cause: 'startTime' | 'leaseMissed'): void {
+    const course = this.courses.get(job);
+    const { nowMs } = this.market;
+    if (!course?.backup || job.endedMs !== null || nowMs >= job.deadlineMs) return;
+    if (this.rules.job(job.jobId).backup!.status !== 'standby') return;
+    this.rules.activateBackup(job.jobId, cause, nowMs);
+    this.market.assign(job, course.backup);
+    this.market.timeline.at(this.rules.backupOverMs(job.jobId), () => this.spend(job, 'backup'));
+  }
+
+  /** Notes that a side will not deliver; opens the pool when neither will. */
+  private spend(job: SimJob, role: 'primary' | 'backup'): void {
+    const course = this.courses.get(job);
+    if (!course || job.endedMs !== null) return;
+    if (role === 'primary') course.primarySpent = true;
+    else course.backupSpent = true;
+    if (course.primarySpent && course.backupSpent && !course.poolOpen) {
+      course.poolOpen = true;
+      this.openPool(job, Number(this.rules.job(job.jobId).priceWei));
+    }
+  }
+
+  private openPool(job: SimJob, fromWei: number): void {
+    const { nowMs } = this.market;
+    if (this.policy.pool === 'none' || job.endedMs !== null || nowMs >= job.deadlineMs) return;
+    this.pools.set(job, { openedMs: nowMs, fromWei });
+    openRace(this.market, job, (atMs) => this.poolPriceWei(job, atMs));
+  }
+
+  /** Rises evenly from the job's price at the opening to the max price at the deadline. */
+  private poolPriceWei(job: SimJob, atMs: number): number {
+    const { openedMs, fromWei } = this.pools.get(job)!;
+    const share = Math.min(1, (atMs - openedMs) / (job.deadlineMs - openedMs));
+    return Math.floor(fromWei + (this.maxWei - fromWei) * share);
+  }
+
+  /** Books the market's postings: what leaves a bond for its own prover, or an escrow for its requester, moves nothing. */
+  private settle(job: SimJob, postings: readonly Posting[]): void {
+    for (const { from, to, amountWei } of postings) {
+      this.market.pay(job, this.partyOf(from), this.partyOf(to), Number(amountWei));
+    }
+    const course = this.courses.get(job);
+    for (const prover of course ? [course.primary, course.backup] : []) {
+      const isFailed = prover && job.works.some((work) => work.prover === prover && work.state === 'vanished');
+      if (isFailed) this.market.books.noteFine(finedWei(postings, prover));
+    }
+  }
+
+  private partyOf(account: string): 'requester' | number {
+    return account.startsWith('escrow:') ? 'requester' : (this.byAddress.get(account.slice(-42))?.index ?? 'requester');
+  }
+}
+
+/** What a prover's bond lost, in wei. */
+function finedWei(postings: readonly Posting[], prover: Prover): number {
+  return postings
+    .filter(({ from, to }) => from === `bond:${prover.address}` && to !== `account:${prover.address}`)
+    .reduce((sum, { amountWei }) => sum + Number(amountWei), 0);
+}

@@ -1,0 +1,111 @@
+/** What a comparison shows, as tables and as data. */
+import type { Comparison } from './compare.js';
+import type { Cell } from './grid.js';
+import { type MechanismName, OUR_NAMES } from './mechanisms.js';
+import type { Measures } from './runMarket.js';
+import { type Estimate, estimate, type Ratio, ratioOf } from './statistics.js';
+
+export type Figure = Exclude<keyof Measures, 'jobs' | 'events' | 'theory'>;
+
+const FIGURES: readonly Figure[] = [
+  'missed',
+  'unsold',
+  'paidPerProof',
+  'paid',
+  'totalCost',
+  'wasted',
+  'profit',
+  'hhi',
+  'largest',
+  'awardSec',
+  'onTime',
+  'byBackup',
+  'byPool',
+];
+
+/** What is reported of one mechanism in one cell. */
+export type Summary = Record<Figure, Estimate> & {
+  mechanism: MechanismName;
+  theory: Estimate | null;
+  /** How many times fewer deadlines it misses than the cheapest bid does. */
+  fewerMisses: Ratio;
+  /** Its total cost in that of the cheapest bid. */
+  costShare: Ratio;
+};
+
+export interface CellSummary {
+  cell: Cell;
+  rows: Summary[];
+}
+
+/** Summarises every cell. */
+export function summarise({ cells, results }: Comparison): CellSummary[] {
+  return cells.map((cell, index) => {
+    const runs = results[index]!;
+    const baseline = runs.get('cheapest bid')!;
+    return { cell, rows: cell.mechanisms.map((mechanism) => summaryOf(mechanism, runs.get(mechanism)!, baseline)) };
+  });
+}
+
+function summaryOf(mechanism: MechanismName, runs: Measures[], baseline: Measures[]): Summary {
+  const pick = (from: Measures[], figure: Figure) => from.map((run) => run[figure]);
+  const figures = Object.fromEntries(FIGURES.map((figure) => [figure, estimate(pick(runs, figure))]));
+  const theories = runs.map(({ theory }) => theory).filter((theory) => theory !== null);
+  return {
+    ...(figures as Record<Figure, Estimate>),
+    mechanism,
+    theory: theories.length === runs.length ? estimate(theories) : null,
+    fewerMisses: ratioOf(pick(baseline, 'missed'), pick(runs, 'missed')),
+    costShare: ratioOf(pick(runs, 'totalCost'), pick(baseline, 'totalCost')),
+  };
+}
+
+/** The mechanism with the least total cost of a cell. */
+export function cheapestOf({ rows }: CellSummary): Summary {
+  return rows.reduce((best, row) => (row.totalCost.mean < best.totalCost.mean ? row : best));
+}
+
+/** Understudy's variant with the least total cost of a cell, and the best of the others. */
+export function bestOfEach({ rows }: CellSummary): { ours: Summary; other: Summary } {
+  const isOurs = ({ mechanism }: Summary) => (OUR_NAMES as readonly string[]).includes(mechanism);
+  const least = (some: Summary[]) =>
+    some.reduce((best, row) => (row.totalCost.mean < best.totalCost.mean ? row : best));
+  return { ours: least(rows.filter(isOurs)), other: least(rows.filter((row) => !isOurs(row))) };
+}
+
+export const HEADINGS = [
+  'mechanism',
+  'missed %',
+  'theory %',
+  'paid a proof',
+  'total cost',
+  'wasted %',
+  'profit',
+  'HHI',
+  'largest %',
+  'award s',
+];
+
+/** A row for each mechanism of a cell. Money in median proving costs, 95 % intervals. */
+export function rowsOf({ rows }: CellSummary): string[][] {
+  return rows.map((row) => [
+    row.mechanism,
+    percentOf(row.missed),
+    row.theory ? (100 * (1 - row.theory.mean)).toFixed(2) : '',
+    numberOf(row.paidPerProof),
+    numberOf(row.totalCost),
+    percentOf(row.wasted),
+    numberOf(row.profit),
+    row.hhi.mean.toFixed(3),
+    (100 * row.largest.mean).toFixed(1),
+    row.awardSec.mean.toFixed(1),
+  ]);
+}
+
+function percentOf({ mean, plusMinus }: Estimate): string {
+  return `${(100 * mean).toFixed(2)} ± ${(100 * plusMinus).toFixed(2)}`;
+}
+
+function numberOf({ mean, plusMinus }: Estimate): string {
+  return `${mean.toFixed(2)} ± ${plusMinus.toFixed(2)}`;
+}
