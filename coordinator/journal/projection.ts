@@ -78,6 +78,9 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       touched.jobs.add(entry.message.jobId);
       break;
     case 'leaseMissed':
+    case 'inputRefused':
+    case 'inputServed':
+    case 'witnessChecked':
     case 'backupActivated':
     case 'proofRejected':
       touched.jobs.add(entry.jobId);

@@ -53,6 +53,12 @@ export type Command =
   | { kind: 'recordVerdict'; jobId: string; submissionId: Hex; valid: boolean; code: string }
   | ({ kind: 'giveUp' } & SignedCommand<GiveUp>)
   | { kind: 'missLease'; jobId: string; prover: Address; lastSeenMs: number }
+  /** The agent of the primary reports that it expects to end then. */
+  | { kind: 'predictMiss'; jobId: string; expectedEndMs: number }
+  /** An assignee has asked for its input, and got it or not. */
+  | { kind: 'noteInput'; jobId: string; prover: Address; served: boolean }
+  /** Whether a job has a witness, from the coordinator's own look; null when it cannot tell. */
+  | { kind: 'recordWitness'; jobId: string; satisfiable: boolean | null; error: string }
   | { kind: 'activateBackup'; jobId: string }
   | { kind: 'expireJob'; jobId: string };
 

@@ -4,8 +4,9 @@
  */
 import type { Command, CommandKind, CommandOf, Decision } from './command.js';
 import { closeRound } from './commands/closeRound.js';
-import { activateBackup, missLease } from './commands/cover.js';
+import { activateBackup, missLease, predictMiss } from './commands/cover.js';
 import { expireJob, giveUp, recordVerdict, submitProof } from './commands/deliver.js';
+import { noteInput, recordWitness } from './commands/faults.js';
 import { openMarket, startCoordinator } from './commands/openMarket.js';
 import { placeBid } from './commands/placeBid.js';
 import { deposit, registerCircuit, registerProver } from './commands/register.js';
@@ -29,6 +30,9 @@ const DECIDERS: Deciders = {
   recordVerdict,
   giveUp,
   missLease,
+  predictMiss,
+  noteInput,
+  recordWitness,
   activateBackup,
   expireJob,
 };

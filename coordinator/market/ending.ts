@@ -6,6 +6,7 @@
  */
 import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
+import { lacksInput } from './fault.js';
 import {
   type Assignment,
   type Block,
@@ -88,13 +89,20 @@ export function provenPostings(state: MarketState, job: Job, role: Role, receive
   return payout.close();
 }
 
-/** Pays the rescuer: its price from the escrow up to the job's price, the dearer rest out of the primary's bond. */
+/**
+ * Pays the rescuer: its price from the escrow up to the job's price, the dearer rest out of the primary's bond. A primary
+ * that is not at fault keeps its bond, and the rescuer gets no more than the job's price.
+ */
 function payBackup(state: MarketState, job: Job, payout: Payout): void {
   const primary = job.primary as Assignment;
   const backup = job.backup as Assignment;
   const fromEscrowWei = backup.priceBidWei < job.priceWei ? backup.priceBidWei : job.priceWei;
   const dearerWei = backup.priceBidWei - fromEscrowWei;
   payout.fromEscrow(backup.prover, fromEscrowWei, 'price');
+  if (lacksInput(primary)) {
+    payout.releaseBond(primary);
+    return;
+  }
   payout.fromBond(primary, backup.prover, dearerWei, 'cover');
   const damageWei = primary.bondWei - dearerWei - job.standbyFeeWei;
   const rescuerWei = (damageWei * BigInt(pinnedParameters(state, job).slashRescuerBps)) / 10_000n;
@@ -103,13 +111,15 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
 }
 
 /**
- * Provers that a job's end finds undelivered through no fault of theirs: their time, shifted, goes past the deadline,
- * or the coordinator called them too late or not at all.
+ * Provers that a job's end finds undelivered through no fault of theirs: the coordinator did not serve them the input,
+ * their time, shifted, goes past the deadline, or the coordinator called them too late or not at all.
  */
 function excusedOf(state: MarketState, job: Job): Address[] {
   const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
   const isExcused = (side: Assignment) =>
-    side.status !== 'gaveUp' && (side.dueMs > job.deadlineMs || (side === job.backup && wasCalledTooLate(state, job)));
+    lacksInput(side) ||
+    (side.status !== 'gaveUp' &&
+      (side.dueMs > job.deadlineMs || (side === job.backup && wasCalledTooLate(state, job))));
   return sides.filter(isExcused).map((side) => side.prover);
 }
 
@@ -137,6 +147,22 @@ export function expireAwarded(state: MarketState, job: Job, nowMs: number): Entr
   }
   const postings = payout.close();
   return { type: 'jobExpired', atMs: nowMs, jobId: job.jobId, reason: 'deadlinePassed', excused, postings };
+}
+
+/** Ends a job that cannot be proven: everybody gets back what is its own, whatever it has done. */
+export function expireUnsatisfiable(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
+  const payout = new Payout(job, state.blocks.get(job.blockId)!.request.requester);
+  const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
+  for (const side of sides) payout.releaseBond(side);
+  const excused = sides.map(({ prover }) => prover);
+  return {
+    type: 'jobExpired',
+    atMs: nowMs,
+    jobId: job.jobId,
+    reason: 'unsatisfiable',
+    excused,
+    postings: payout.close(),
+  };
 }
 
 /** Ends jobs that nobody bought: refunds, and the block's completion when they were its last. */

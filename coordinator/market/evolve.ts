@@ -131,11 +131,27 @@ const EVOLVERS: Evolvers = {
   leaseMissed: (state, { jobId, prover }) => {
     assignmentOf(jobOf(state, jobId), prover)!.assignment.leaseMissed = true;
   },
-  gaveUp: (state, { message }) => {
+  inputRefused: (state, { jobId, prover, atMs }) => {
+    assignmentOf(jobOf(state, jobId), prover)!.assignment.inputRefusedAtMs ??= atMs;
+  },
+  inputServed: (state, { jobId, prover, atMs }) => {
+    const { assignment } = assignmentOf(jobOf(state, jobId), prover)!;
+    const waitedMs = atMs - (assignment.inputRefusedAtMs ?? atMs);
+    assignment.inputRefusedAtMs = null;
+    // What it waited for its input was not its time.
+    shiftAssignment(assignment, waitedMs, atMs);
+  },
+  gaveUp: (state, { message, excuse, atMs }) => {
     const job = jobOf(state, message.jobId);
     const { assignment } = assignmentOf(job, message.prover)!;
     assignment.status = 'gaveUp';
+    assignment.excuse = excuse;
+    if (message.reason === 'witnessFailed') job.witnessClaimedAtMs ??= atMs;
     release(state, job.jobId, assignment);
+  },
+  witnessChecked: (state, { jobId, satisfiable }) => {
+    const verdict = satisfiable ? 'satisfiable' : 'unsatisfiable';
+    jobOf(state, jobId).witnessVerdict = satisfiable === null ? 'unchecked' : verdict;
   },
   backupActivated: (state, { jobId, cause, atMs }) => {
     const job = jobOf(state, jobId);
@@ -183,17 +199,22 @@ const EVOLVERS: Evolvers = {
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
     for (const job of state.jobs.values()) {
       if (job.status !== 'awarded') continue;
-      const goneSinceMs = atMs - gapMs;
       for (const side of [job.primary, job.backup]) {
         if (!side) continue;
-        if (side.dueMs >= goneSinceMs) side.dueMs += gapMs;
-        // What counts as proving time begins later too: the downtime was not the prover's.
-        if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + gapMs, atMs);
+        if (side.inputRefusedAtMs !== null) side.inputRefusedAtMs = Math.min(side.inputRefusedAtMs + gapMs, atMs);
+        shiftAssignment(side, gapMs, atMs);
       }
       if (job.backupStartMs !== null) job.backupStartMs += gapMs;
     }
   },
 };
+
+/** Gives an assignment the time back that the coordinator cost it, unless it was due before that time began. */
+function shiftAssignment(side: Assignment, lostMs: number, atMs: number): void {
+  if (side.dueMs >= atMs - lostMs) side.dueMs += lostMs;
+  // What counts as proving time begins later too.
+  if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + lostMs, atMs);
+}
 
 function newJob(
   jobId: string,
@@ -221,6 +242,8 @@ function newJob(
     backupStartMs: null,
     activatedAtMs: null,
     activationCause: null,
+    witnessClaimedAtMs: null,
+    witnessVerdict: null,
     submissions: [],
     outcome: null,
     outcomeReason: null,

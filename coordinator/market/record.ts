@@ -4,6 +4,7 @@
  */
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
+import { lacksInput } from './fault.js';
 import {
   type Assignment,
   isLate,
@@ -45,17 +46,18 @@ export function recordProving(state: MarketState, job: Job, submission: Submissi
 }
 
 /**
- * Counts an ended job for those who had to prove it; whoever is excused is not counted. A primary whose zkProof came
+ * Counts an ended job for those who had to prove it; whoever is excused, or lacked the input, is not counted. A primary whose zkProof came
  * before its backup was called has not missed, however long the verdict took; a backup that gave up has, called or not.
  */
 export function recordMiss(state: MarketState, job: Job, excused: readonly Address[] = []): void {
-  if (job.primary && !excused.includes(job.primary.prover)) {
+  const isExcused = (side: Assignment) => excused.includes(side.prover) || lacksInput(side);
+  if (job.primary && (job.deliveredBy === 'primary' || !isExcused(job.primary))) {
     const record = recordOf(state, job.primary.prover, job.circuitId);
     record.assigned += 1;
     if (job.deliveredBy !== 'primary' || isLate(job, acceptedOf(job).receivedAtMs)) record.missed += 1;
   }
   const refused = job.backup?.status === 'gaveUp';
-  if (job.backup && (job.activatedAtMs !== null || refused) && !excused.includes(job.backup.prover)) {
+  if (job.backup && (job.activatedAtMs !== null || refused) && !isExcused(job.backup)) {
     const record = recordOf(state, job.backup.prover, job.circuitId);
     record.assigned += 1;
     if (job.deliveredBy === null || (refused && job.deliveredBy !== 'backup')) record.missed += 1;

@@ -220,8 +220,20 @@ export class Replay {
       }
       case 'leaseMissed':
         return { kind: 'missLease', jobId: entry.jobId, prover: entry.prover, lastSeenMs: entry.lastSeenMs };
-      case 'backupActivated':
-        return { kind: 'activateBackup', jobId: entry.jobId };
+      case 'backupActivated': {
+        const { jobId, cause, expectedEndMs } = entry;
+        const isPredicted = cause === 'predictedMiss' && expectedEndMs !== null;
+        return isPredicted ? { kind: 'predictMiss', jobId, expectedEndMs } : { kind: 'activateBackup', jobId };
+      }
+      case 'inputRefused':
+      case 'inputServed': {
+        const { jobId, prover } = entry;
+        return { kind: 'noteInput', jobId, prover, served: entry.type === 'inputServed' };
+      }
+      case 'witnessChecked': {
+        const { jobId, satisfiable, error } = entry;
+        return { kind: 'recordWitness', jobId, satisfiable, error };
+      }
       case 'jobExpired':
         return { kind: 'expireJob', jobId: entry.jobId };
       default:

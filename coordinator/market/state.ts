@@ -2,7 +2,7 @@
  * The market's state: what the log folds to. Plain data, no methods. Amounts are `bigint` wei, times Unix milliseconds.
  * `evolve` changes it in place and is the only one to do so.
  */
-import type { Award, EntryOf, Posting, Role } from '#protocol/entries.js';
+import type { Award, EntryOf, GiveUpExcuse, Posting, Role } from '#protocol/entries.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
@@ -99,6 +99,10 @@ export interface Assignment {
   /** A lease that lapsed: costs a backup its standby fee. */
   leaseMissed: boolean;
   invalidCount: number;
+  /** When the coordinator first failed to serve the job's input, and has not served it since. */
+  inputRefusedAtMs: number | null;
+  /** Why its giving up costs it nothing. */
+  excuse: GiveUpExcuse | null;
 }
 
 export interface Submission {
@@ -133,6 +137,10 @@ export interface Job {
   backupStartMs: number | null;
   activatedAtMs: number | null;
   activationCause: EntryOf<'backupActivated'>['cause'] | null;
+  /** When a prover first gave up because its witness generator failed; null while nobody has. */
+  witnessClaimedAtMs: number | null;
+  /** What the coordinator found when it looked for itself. */
+  witnessVerdict: 'satisfiable' | 'unsatisfiable' | 'unchecked' | null;
   submissions: Submission[];
   outcome: 'proven' | 'expired' | null;
   outcomeReason: EntryOf<'jobExpired'>['reason'] | null;
@@ -227,6 +235,11 @@ function parametersAt(state: MarketState, version: number): Parameters {
   return found;
 }
 
+/** How many zkProofs of a job wait for their verdicts. */
+export function pendingCount(job: Job): number {
+  return job.submissions.filter((one) => one.verdict === 'pending').length;
+}
+
 /** The assignment that `prover` holds in a job, with its role. */
 export function assignmentOf(job: Job, prover: Address): { role: Role; assignment: Assignment } | null {
   if (job.primary?.prover === prover) return { role: 'primary', assignment: job.primary };
@@ -235,13 +248,15 @@ export function assignmentOf(job: Job, prover: Address): { role: Role; assignmen
 }
 
 /**
- * True when a primary's zkProof came only after its backup had been called. Judged by the receipt: how long the verdict
- * takes is no fault of the prover. Whatever comes at the backup's start is late, since it calls the backup; otherwise
- * the prover has the benefit of the doubt within a millisecond.
+ * True when a primary's zkProof came too late: after its backup was called for a fault of the primary, or from the
+ * primary's own due time on. Judged by the receipt: how long the verdict takes is no fault of the prover. A primary whose
+ * agent only expected to be late, and which is not after all, keeps the whole time that it was promised. Within the
+ * millisecond of a call the prover has the benefit of the doubt, but not at its due time.
  */
-export function isLate({ activatedAtMs, activationCause }: Job, receivedAtMs: number): boolean {
-  if (activatedAtMs === null) return false;
-  return receivedAtMs > activatedAtMs || (receivedAtMs === activatedAtMs && activationCause === 'startTime');
+export function isLate({ activatedAtMs, activationCause, primary }: Job, receivedAtMs: number): boolean {
+  if (activatedAtMs === null || primary === null) return false;
+  if (activationCause === 'startTime' || activationCause === 'predictedMiss') return receivedAtMs >= primary.dueMs;
+  return receivedAtMs > activatedAtMs;
 }
 
 /** A commitment's assignment as it begins. */
@@ -260,6 +275,8 @@ export function beginAssignment(side: Award['primary'], role: Role, dueMs: numbe
     activeSinceMs: active ? atMs : null,
     leaseMissed: false,
     invalidCount: 0,
+    inputRefusedAtMs: null,
+    excuse: null,
   };
 }
 

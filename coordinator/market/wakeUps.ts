@@ -2,9 +2,10 @@
  * Wake-ups: what must be looked at again, and when. They follow from the state alone, so that a lost queue loses
  * nothing, and a job that is neither ended nor holds one is a bug (I4).
  */
+import { awaitsWitness } from './fault.js';
 import type { Job, Round } from './state.js';
 
-export type WakeUpKind = 'closeRound' | 'activateBackup' | 'expireJob' | 'verifyZkProof';
+export type WakeUpKind = 'closeRound' | 'activateBackup' | 'expireJob' | 'verifyZkProof' | 'checkWitness';
 
 export interface WakeUp {
   kind: WakeUpKind;
@@ -18,7 +19,7 @@ export function wakeUpsOfRound(round: Round): WakeUp[] {
   return round.clearedAtMs === null ? [{ kind: 'closeRound', key: round.roundId, dueMs: round.closesAtMs }] : [];
 }
 
-/** An awarded job waits for its backup's start, for verdicts, and for its deadline. An open one waits for its round. */
+/** An awarded job waits for its backup's start, for verdicts, for the check of its witness, and for its deadline. An open one waits for its round. */
 export function wakeUpsOfJob(job: Job): WakeUp[] {
   if (job.status !== 'awarded') return [];
   const found: WakeUp[] = [{ kind: 'expireJob', key: job.jobId, dueMs: job.deadlineMs }];
@@ -27,5 +28,8 @@ export function wakeUpsOfJob(job: Job): WakeUp[] {
   }
   const pending = job.submissions.find(({ verdict }) => verdict === 'pending');
   if (pending) found.push({ kind: 'verifyZkProof', key: job.jobId, dueMs: pending.receivedAtMs });
+  if (awaitsWitness(job)) {
+    found.push({ kind: 'checkWitness', key: job.jobId, dueMs: job.witnessClaimedAtMs as number });
+  }
   return found;
 }

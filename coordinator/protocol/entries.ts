@@ -104,8 +104,15 @@ export const artifactSchema = z.strictObject({
     .max(2 ** 40),
 });
 
-export const activationCauseSchema = z.enum(['startTime', 'leaseMissed', 'gaveUp', 'invalidZkProof']);
+export const activationCauseSchema = z.enum(['startTime', 'leaseMissed', 'gaveUp', 'invalidZkProof', 'predictedMiss']);
 export type ActivationCause = z.infer<typeof activationCauseSchema>;
+
+/** Why an assignment that was handed back costs nothing. */
+export const giveUpExcuseSchema = z.enum(['inputNotServed']);
+export type GiveUpExcuse = z.infer<typeof giveUpExcuseSchema>;
+
+/** Why a job ended unproven. */
+export const expiryReasonSchema = z.enum([...noAwardReasonSchema.options, 'deadlinePassed', 'unsatisfiable']);
 
 export const circuitKindSchema = z.enum(['transferRollup', 'generic']);
 export const protocolNameSchema = z.enum(['groth16', 'plonk', 'fflonk']);
@@ -198,11 +205,27 @@ export const ENTRY_SCHEMAS = {
     role: roleSchema,
     lastSeenMs: unixMsSchema,
   }),
-  gaveUp: entry('gaveUp', { ...signedSchema(giveUpSchema).shape, role: roleSchema }),
+  inputRefused: entry('inputRefused', { jobId: jobIdSchema, prover: addressSchema }),
+  inputServed: entry('inputServed', { jobId: jobIdSchema, prover: addressSchema }),
+  gaveUp: entry('gaveUp', {
+    ...signedSchema(giveUpSchema).shape,
+    role: roleSchema,
+    /** Set when the coordinator had failed to serve the job's input. */
+    excuse: z.nullable(giveUpExcuseSchema),
+  }),
+  witnessChecked: entry('witnessChecked', {
+    jobId: jobIdSchema,
+    /** Whether the job's input has a witness; null when that could not be checked. */
+    satisfiable: z.nullable(z.boolean()),
+    /** What the witness generator said, or why it was not asked; empty when there is a witness. */
+    error: z.string().max(256),
+  }),
   backupActivated: entry('backupActivated', {
     jobId: jobIdSchema,
     prover: addressSchema,
     cause: activationCauseSchema,
+    /** For `predictedMiss`: the end that the primary's agent expected, as the coordinator heard it. */
+    expectedEndMs: z.nullable(unixMsSchema),
   }),
   proofReceived: entry('proofReceived', {
     submissionId: bytes32Schema,
@@ -227,8 +250,8 @@ export const ENTRY_SCHEMAS = {
   }),
   jobExpired: entry('jobExpired', {
     jobId: jobIdSchema,
-    reason: z.enum([...noAwardReasonSchema.options, 'deadlinePassed']),
-    /** Provers that miss through no fault of theirs: the coordinator was down in their time. */
+    reason: expiryReasonSchema,
+    /** Provers that miss through no fault of theirs. */
     excused: z.array(addressSchema).max(2),
     postings,
   }),

@@ -91,11 +91,26 @@ export const giveUpReasonSchema = z.enum([
   'provingFailed',
 ]);
 
+/** What an agent says beside its reason, such as its witness generator's error: printable text, or none. */
+export const giveUpDetailSchema = z
+  .string()
+  .max(256)
+  .regex(/^[\p{L}\p{N}\p{P}\p{S} ]*$/u, 'must be printable text');
+
+/** Makes a detail of any text: what is not printable becomes a space, and what is too long is cut off. */
+export function giveUpDetail(text: string): string {
+  return text
+    .slice(0, 256)
+    .replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, ' ')
+    .trim();
+}
+
 /** A prover's word that it will not deliver a job: the backup starts at once. */
 export const giveUpSchema = z.strictObject({
   jobId: jobIdSchema,
   prover: addressSchema,
   reason: giveUpReasonSchema,
+  detail: giveUpDetailSchema,
 });
 export type GiveUp = z.infer<typeof giveUpSchema>;
 

@@ -58,7 +58,7 @@ export const TYPED_DATA = {
     bytes32('salt'),
   ],
   ProofSubmission: [string('jobId'), address('prover'), bytes32('contentHash')],
-  GiveUp: [string('jobId'), address('prover'), string('reason')],
+  GiveUp: [string('jobId'), address('prover'), string('reason'), string('detail')],
   ProverRegistration: [address('prover'), address('owner'), string('name'), uint64('issuedAtMs')],
   CircuitRegistration: [
     address('registrant'),

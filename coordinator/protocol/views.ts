@@ -8,6 +8,8 @@ import {
   artifactSchema,
   awardSchema,
   circuitKindSchema,
+  expiryReasonSchema,
+  giveUpExcuseSchema,
   noAwardReasonSchema,
   postingSchema,
   protocolNameSchema,
@@ -105,6 +107,9 @@ export const blockViewSchema = z.strictObject({
 });
 export type BlockView = z.infer<typeof blockViewSchema>;
 
+/** What became of a prover's word that a job has no witness. */
+export const witnessVerdictSchema = z.enum(['satisfiable', 'unsatisfiable', 'unchecked']);
+
 const assignmentViewSchema = z.strictObject({
   prover: addressSchema,
   owner: addressSchema,
@@ -118,6 +123,8 @@ const assignmentViewSchema = z.strictObject({
   activeSinceMs: nullableMs,
   leaseMissed: z.boolean(),
   invalidCount: count,
+  inputRefusedAtMs: nullableMs,
+  excuse: z.nullable(giveUpExcuseSchema),
 });
 
 export const jobViewSchema = z.strictObject({
@@ -140,6 +147,8 @@ export const jobViewSchema = z.strictObject({
   backupStartMs: nullableMs,
   activatedAtMs: nullableMs,
   activationCause: z.nullable(activationCauseSchema),
+  witnessClaimedAtMs: nullableMs,
+  witnessVerdict: z.nullable(witnessVerdictSchema),
   submissions: z
     .array(
       z.strictObject({
@@ -153,7 +162,7 @@ export const jobViewSchema = z.strictObject({
     )
     .max(1_000),
   outcome: z.nullable(z.enum(['proven', 'expired'])),
-  outcomeReason: z.nullable(z.enum([...noAwardReasonSchema.options, 'deadlinePassed'])),
+  outcomeReason: z.nullable(expiryReasonSchema),
   deliveredBy: z.nullable(roleSchema),
   provingMs: z.nullable(count),
   endedAtMs: nullableMs,

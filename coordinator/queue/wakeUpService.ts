@@ -114,6 +114,12 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
     case 'expireJob':
       await options.journal.execute({ kind, jobId: key }, null);
       return;
+    case 'checkWitness':
+      await options.journal.execute(
+        { kind: 'recordWitness', jobId: key, satisfiable: null, error: 'not checked' },
+        null,
+      );
+      return;
     case 'verifyZkProof':
       await options.judge.judgeJob(key);
   }

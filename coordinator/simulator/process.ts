@@ -139,6 +139,7 @@ export class CoordinatorProcess {
 
   private handle({ kind, key }: WakeUp): void {
     if (kind === 'verifyZkProof') this.judge(key);
+    else if (kind === 'checkWitness') this.checkWitness(key);
     else if (kind === 'closeRound') this.writer.execute({ kind, roundId: key, bids: [] }, null);
     else this.writer.execute({ kind, jobId: key }, null);
   }
@@ -164,6 +165,14 @@ export class CoordinatorProcess {
         this.judging.delete(jobId);
         if (answer.ok) this.judge(jobId);
       });
+    });
+  }
+
+  /** Looks whether a job has a witness at all, as a prover said it has not. */
+  private checkWitness(jobId: string): void {
+    const { fate, weather } = this.world;
+    this.options.later(fate.between('witness takes', 2, weather.verifyMsMax), () => {
+      this.writer.execute({ kind: 'recordWitness', jobId, satisfiable: true, error: '' }, null);
     });
   }
 

@@ -290,7 +290,7 @@ export class ProverParty {
     const held = this.held.get(jobId);
     if (!held) return;
     this.held.delete(jobId);
-    const message = { jobId, prover: this.address, reason: 'overloaded' as const };
+    const message = { jobId, prover: this.address, reason: 'overloaded' as const, detail: '' };
     const { digest, signature } = this.options.party.sign('GiveUp', message);
     this.send({ kind: 'giveUp', message, signature, digest }, held.deadlineMs);
     this.world.note('behaviour: gave up', blockIdOf(jobId));

@@ -1,6 +1,6 @@
 import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
-import type { Bid, GiveUp, Messages, MessageType } from '#protocol/messages.js';
+import { type Bid, type GiveUp, giveUpDetail, type Messages, type MessageType } from '#protocol/messages.js';
 import type { RouteAnswer, RouteCall } from '#protocol/routeCalls.js';
 import type { RouteName } from '#protocol/routes.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
@@ -117,8 +117,10 @@ export class Session {
     return this.client.call('submitProof', { body: { ...signed, publicSignals, zkProof } });
   }
 
-  giveUp(jobId: string, reason: GiveUp['reason']): Promise<RouteAnswer<'giveUp'>> {
-    return this.client.call('giveUp', { body: this.sign('GiveUp', { jobId, prover: this.address, reason }) });
+  /** @param detail - what goes with the reason, in any text: what cannot be signed of it is left out */
+  giveUp(jobId: string, reason: GiveUp['reason'], detail = ''): Promise<RouteAnswer<'giveUp'>> {
+    const message = { jobId, prover: this.address, reason, detail: giveUpDetail(detail) };
+    return this.client.call('giveUp', { body: this.sign('GiveUp', message) });
   }
 
   /** The open jobs that this prover is primary or backup of. */

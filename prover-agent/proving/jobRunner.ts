@@ -74,15 +74,15 @@ export class JobRunner {
     this.#isOpen = false;
   }
 
-  /** Tells the market that the job will not be delivered, and drops it. */
-  async giveUp(job: HeldJob, reason: GiveUp['reason']): Promise<void> {
+  /** Tells the market that the job will not be delivered, and why, and drops it. */
+  async giveUp(job: HeldJob, reason: GiveUp['reason'], detail = ''): Promise<void> {
     const { session, book, log, signal } = this.#options;
     if (this.#givingUp.has(job.jobId)) return;
     this.#givingUp.add(job.jobId);
     book.end(job.jobId);
     log('gaveUp', { jobId: job.jobId, role: job.role, reason });
     try {
-      await repeatUntilDone(() => session.giveUp(job.jobId, reason), {
+      await repeatUntilDone(() => session.giveUp(job.jobId, reason, detail), {
         isWorthRepeating: (error) => isUnreachable(error) && session.clock.nowMs() < job.deadlineMs,
         signal,
       });
@@ -169,7 +169,7 @@ export class JobRunner {
       );
       if (!sameSignals(made.publicSignals, job.publicSignals)) {
         made = null;
-        throw new ProvingError('provingFailed', 'the input leads to other public signals than those of the job');
+        throw new ProvingError('witnessFailed', 'the input leads to other public signals than those of the job');
       }
       measurements.add(circuit.setting, performance.now() - beganMs);
       this.#losses.delete(job.circuitId);
@@ -199,7 +199,8 @@ export class JobRunner {
       const count = (this.#losses.get(job.circuitId)?.count ?? 0) + 1;
       this.#losses.set(job.circuitId, { count, lastMs: session.clock.nowMs() });
     }
-    if (isLost || session.clock.nowMs() + typicalMs > job.deadlineMs) void this.giveUp(job, code);
+    if (isLost || session.clock.nowMs() + typicalMs > job.deadlineMs)
+      void this.giveUp(job, code, code === 'witnessFailed' ? messageOf(error) : '');
   }
 
   #requeue(job: HeldJob): void {

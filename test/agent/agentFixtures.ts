@@ -51,6 +51,8 @@ export function sideOf(prover: Address, more: Partial<NonNullable<JobView['prima
     activeSinceMs: Date.now(),
     leaseMissed: false,
     invalidCount: 0,
+    inputRefusedAtMs: null,
+    excuse: null,
     ...more,
   };
 }
@@ -77,6 +79,8 @@ export function jobOf(index: number, more: Partial<JobView> = {}): JobView {
     backupStartMs: null,
     activatedAtMs: null,
     activationCause: null,
+    witnessClaimedAtMs: null,
+    witnessVerdict: null,
     submissions: [],
     outcome: null,
     outcomeReason: null,

@@ -104,6 +104,7 @@ describe('an agent', () => {
       jobId: dues[1]!.jobId,
       prover: account.address,
       cause: 'startTime',
+      expectedEndMs: null,
     });
     await until(() => callsOf('submitProof').length === 2, 'the delivery of the second job');
     expect(callsOf('submitProof').map(({ body }) => body.message.jobId)).toEqual(dues.map(({ jobId }) => jobId));
@@ -250,7 +251,7 @@ describe('an agent', () => {
   it('does not look at circuits that it could not prove, nor prepare one twice', async () => {
     coordinator.handlers.listCircuits = () => ({ circuits: [] });
     start(slowProver(5));
-    await until(() => happened('ready'), 'the agent');
+    await until(() => happened('feedConnected'), 'the feed');
     const { verificationKey, ...rest } = circuit;
     const entry = {
       type: 'circuitRegistered' as const,

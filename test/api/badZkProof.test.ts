@@ -81,7 +81,7 @@ describe('a zkProof', () => {
     const backup = market.driver.job(jobId).backup!.prover;
     const standby = [10, 11].map(party).find(({ address }) => address === backup)!;
     expect((await send1(await submissionOf(standby, jobId, signals))).code).toBe('notActivated');
-    const message = { jobId, prover: party(50).address, reason: 'overloaded' as const };
+    const message = { jobId, prover: party(50).address, reason: 'overloaded' as const, detail: '' };
     expect(await codeOf('/v1/giveups', await signed(party(50), 'GiveUp', message))).toBe('notAssigned');
   });
 
@@ -92,7 +92,7 @@ describe('a zkProof', () => {
     await market.driver.judge(jobId, first.digest as Hex, true);
     expect(market.driver.state.jobs.has(jobId)).toBe(false);
     expect((await send1(await submissionOf(primary, jobId, signals, 2))).code).toBe('jobEnded');
-    const quit = { jobId, prover: primary.address, reason: 'overloaded' as const };
+    const quit = { jobId, prover: primary.address, reason: 'overloaded' as const, detail: '' };
     expect(await codeOf('/v1/giveups', await signed(primary, 'GiveUp', quit))).toBe('jobEnded');
     const late = await signed(primary, 'Bid', bidOn(market, primary, `${jobId.slice(0, 66)}.r0`));
     expect(await codeOf('/v1/bids', late)).toBe('roundClosed');

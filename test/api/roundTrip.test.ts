@@ -193,7 +193,7 @@ describe('the way of a block over HTTP', () => {
       await market.driver.judge(jobId, digest as Hex, true);
     }
     const quitter = provers.get(primaryOf(market, last))!.party;
-    const message = { jobId: last, prover: quitter.address, reason: 'overloaded' as const };
+    const message = { jobId: last, prover: quitter.address, reason: 'overloaded' as const, detail: '' };
     await call('giveUp', { body: await signed(quitter, 'GiveUp', message) });
     const backup = provers.get(market.driver.job(last).backup!.prover)!.party;
     const { publicSignals } = await call('getJob', { params: { jobId: last } });

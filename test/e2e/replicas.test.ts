@@ -88,7 +88,7 @@ describe('the same message five times at once, at both coordinators', () => {
 
     const jobs = awards.map(({ jobId }) => jobId);
     await five('giveUp', {
-      body: cheap.sign('GiveUp', { jobId: jobs[1]!, prover: cheap.address, reason: 'overloaded' }),
+      body: cheap.sign('GiveUp', { jobId: jobs[1]!, prover: cheap.address, reason: 'overloaded', detail: '' }),
     });
     await market.log.wait('backupActivated', blockId);
     for (const [index, jobId] of jobs.entries()) {

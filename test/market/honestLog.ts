@@ -33,7 +33,7 @@ async function sell({ market, requester, cheap, solid, third }: Cast, jobCount: 
   return jobIds;
 }
 
-/** Six jobs with six endings, then one that downtime excuses, and one that nobody buys. */
+/** Six jobs with six endings, four that are nobody's or somebody's fault, then one that downtime excuses, and one that nobody buys. */
 export async function honestLog(): Promise<Log> {
   const memory = new MemoryExecutor();
   const market = await new MarketDriver(memory).open();
@@ -57,10 +57,31 @@ export async function honestLog(): Promise<Log> {
   await market.advanceTo(Math.max(market.job(nobody!).backupStartMs!, market.job(late!).backupStartMs!) + 100);
   await market.prove(cheap, late!);
   await market.advance(200_000);
+  await blame(cast);
   await excuse(cast);
   await market.submitBlock(requester, 1);
   await market.advance(50_000);
   return throughText(memory.entries);
+}
+
+/** An input that is not served, one that is served late, a job without a witness, and a miss that was expected. */
+async function blame(cast: Cast): Promise<void> {
+  const { market, cheap, solid } = cast;
+  const [unserved, servedLate, unprovable, expected] = (await sell(cast, 4)) as [string, string, string, string];
+  const noteInput = (jobId: string, served: boolean) =>
+    market.run({ kind: 'noteInput', jobId, prover: cheap.address, served });
+  await noteInput(unserved, false);
+  await noteInput(servedLate, false);
+  await market.giveUp(cheap, unprovable, 'witnessFailed', 'Error in template T_1 line: 12');
+  await market.run({ kind: 'recordWitness', jobId: unprovable, satisfiable: false, error: 'T_1 line: 12' });
+  await market.advance(2_000);
+  await noteInput(servedLate, true);
+  await market.giveUp(cheap, unserved, 'inputUnavailable');
+  await market.run({ kind: 'predictMiss', jobId: expected, expectedEndMs: market.job(expected).deadlineMs });
+  for (const jobId of [unserved, expected]) await market.prove(solid, jobId);
+  // After its backup's start, but within the time that it has got back.
+  await market.advanceTo(market.job(servedLate).backupStartMs! + 1_000);
+  await market.prove(cheap, servedLate);
 }
 
 /** A job that the coordinator's downtime leaves no time. */

@@ -181,6 +181,27 @@ export const LIES: Lie[] = [
       return log.toSpliced(at - 1, 2, log[at]!, log[at - 1]!);
     },
   ],
+  [
+    'excuses a friend that never asked for its input',
+    (log) => {
+      entryOf(log, 'gaveUp', 0).excuse = 'inputNotServed';
+    },
+  ],
+  ['hides that it did not serve an input', (log) => log.filter((entry) => entry !== entryOf(log, 'inputRefused', 0))],
+  [
+    'ends a job as unprovable that nobody complained of',
+    (log) => {
+      const checked = { ...entryOf(log, 'witnessChecked'), jobId: entryOf(log, 'inputRefused', 0).jobId };
+      return log.toSpliced(indexOf(log, entryOf(log, 'witnessChecked')), 1, checked);
+    },
+  ],
+  [
+    'calls a backup for a miss that was not expected',
+    (log) => {
+      const called = log.find((entry) => entry.type === 'backupActivated' && entry.cause === 'predictedMiss');
+      (called as { expectedEndMs: number }).expectedEndMs -= 60_000;
+    },
+  ],
   ['does not begin with the market', (log) => log.toSpliced(0, 2, log[1]!, log[0]!)],
   ['ends in the middle of an answer', (log) => log.slice(0, -1)],
   [

@@ -57,6 +57,12 @@ export interface JobStory {
   receivedAt: Map<string, number>;
   receivedAtMs: Map<string, number>;
   gaps: { fromMs: number; gapMs: number }[];
+  /** Since when provers wait in vain for their input. */
+  refusedAtMs: Map<string, number>;
+  /** Time that each prover waited for its input. */
+  waits: Map<string, { fromMs: number; gapMs: number }[]>;
+  /** Provers that handed the job back for want of the input. */
+  unserved: Set<string>;
   ended: boolean;
 }
 
@@ -89,7 +95,8 @@ export class Bookkeeper {
       const story = this.jobs.get(entry.jobId)!;
       Object.assign(story, { activatedAt: this.index, activatedAtMs: entry.atMs, cause: entry.cause });
       this.note(`activated: ${entry.cause}`);
-    } else if (entry.type === 'gaveUp') this.jobs.get(entry.message.jobId)!.gone.add(entry.message.prover);
+    } else if (entry.type === 'gaveUp') this.giveUp(entry);
+    else if (entry.type === 'inputRefused' || entry.type === 'inputServed') this.takeInput(entry);
     else if (entry.type === 'leaseMissed') this.jobs.get(entry.jobId)!.silent.add(entry.prover);
     else if (entry.type === 'proofReceived') {
       const story = this.jobs.get(entry.message.jobId)!;
@@ -113,8 +120,30 @@ export class Bookkeeper {
         receivedAt: new Map(),
         receivedAtMs: new Map(),
         gaps: [],
+        refusedAtMs: new Map(),
+        waits: new Map(),
+        unserved: new Set(),
         ended: false,
       });
+    }
+  }
+
+  private giveUp({ message, excuse, atMs }: EntryOf<'gaveUp'>): void {
+    const story = this.jobs.get(message.jobId)!;
+    story.gone.add(message.prover);
+    const isUnserved = message.reason === 'inputUnavailable' && story.refusedAtMs.has(message.prover);
+    if ((excuse === 'inputNotServed') !== isUnserved) this.flaws.push(`excuse ${excuse} of a give-up at ${atMs}`);
+    if (isUnserved) story.unserved.add(message.prover);
+  }
+
+  private takeInput({ type, jobId, prover, atMs }: EntryOf<'inputRefused' | 'inputServed'>): void {
+    const { refusedAtMs, waits } = this.jobs.get(jobId)!;
+    const fromMs = refusedAtMs.get(prover);
+    if ((fromMs === undefined) !== (type === 'inputRefused')) this.flaws.push(`a needless ${type} at ${atMs}`);
+    if (type === 'inputRefused') refusedAtMs.set(prover, atMs);
+    else {
+      refusedAtMs.delete(prover);
+      waits.set(prover, [...(waits.get(prover) ?? []), { fromMs: fromMs!, gapMs: atMs - fromMs! }]);
     }
   }
 
@@ -122,7 +151,9 @@ export class Bookkeeper {
     if (gapMs === 0) return;
     this.note('gap');
     for (const story of this.jobs.values()) {
-      if (story.award && !story.ended) story.gaps.push({ fromMs: atMs - gapMs, gapMs });
+      if (!story.award || story.ended) continue;
+      story.gaps.push({ fromMs: atMs - gapMs, gapMs });
+      for (const [prover, sinceMs] of story.refusedAtMs) story.refusedAtMs.set(prover, Math.min(sinceMs + gapMs, atMs));
     }
   }
 
@@ -148,21 +179,32 @@ export class Bookkeeper {
     if (cost > price + fee && !isParty(award, requester)) say(`costs the requester ${cost}, over ${price + fee}`);
     const receivedAt = story.receivedAt.get(entry.submissionId)!;
     const { primary, backup } = award;
-    // Within one millisecond the prover has the benefit of the doubt, but not at the backup's start.
-    const tied = story.receivedAtMs.get(entry.submissionId) === story.activatedAtMs && story.cause !== 'startTime';
-    const late = activatedAt !== null && activatedAt < receivedAt && !tied;
+    // Within one millisecond the prover has the benefit of the doubt, but not at its due time, which counts when its
+    // backup was not called for a fault of its own.
+    const receivedAtMs = story.receivedAtMs.get(entry.submissionId)!;
+    const isByTime = story.cause === 'startTime' || story.cause === 'predictedMiss';
+    const isTooLate = isByTime
+      ? receivedAtMs >= dueMsOf(primary.prover, award.primaryDueMs, story)
+      : receivedAtMs !== story.activatedAtMs;
+    const late = activatedAt !== null && activatedAt < receivedAt && isTooLate;
     this.note(entry.role === 'backup' ? 'proven by backup' : late ? 'proven late' : 'proven in time');
     if (entry.role === 'primary') {
       const lateWei = late ? (price * BigInt(DEFAULT_PARAMETERS.lateBps)) / 10_000n : 0n;
       const got = earned(entry, primary.prover) - BigInt(primary.bondWei);
       if (got !== price - lateWei) say(`the primary got ${got} of ${price}, late ${late}`);
-    } else if (earned(entry, primary.prover) !== 0n) say('a primary that was beaten gets something');
+    } else {
+      const kept = earned(entry, primary.prover);
+      if (kept !== (lacksInput(primary.prover, story) ? BigInt(primary.bondWei) : 0n))
+        say(`a beaten primary gets ${kept}`);
+    }
     if (!backup) return;
     const got = earned(entry, backup.prover) - BigInt(backup.bondWei);
     const wasThere = !story.gone.has(backup.prover) && !story.silent.has(backup.prover);
     if (got < 0n) say('the backup was slashed though the job was proven');
     if (wasThere && got < fee) say(`the backup got ${got} of its fee of ${fee}`);
-    if (entry.role === 'backup' && got < fee + BigInt(backup.priceBidWei)) say(`the rescuer got only ${got}`);
+    const bid = BigInt(backup.priceBidWei);
+    const covered = lacksInput(primary.prover, story) && price < bid ? price : bid;
+    if (entry.role === 'backup' && got < fee + covered) say(`the rescuer got only ${got}`);
     if (!wasThere && entry.role === 'primary' && got !== 0n) say(`an absent backup got ${got}`);
   }
 
@@ -174,8 +216,11 @@ export class Bookkeeper {
     if (!award) return;
     for (const side of award.backup ? [award.primary, award.backup] : [award.primary]) {
       const released = sumOf(entry, ({ why, to }) => why === 'bondReleased' && to === `account:${side.prover}`);
-      const innocent = !story.gone.has(side.prover) && isInnocent(side === award.backup, story);
-      if (innocent) this.note('excused');
+      const isUnprovable = entry.reason === 'unsatisfiable';
+      const isBackup = side === award.backup;
+      const isInTime = story.gone.has(side.prover) || !isInnocent(isBackup, side.prover, story);
+      const innocent = isUnprovable || lacksInput(side.prover, story) || !isInTime;
+      if (innocent) this.note(isUnprovable ? 'unprovable' : isInTime ? 'excused: no input' : 'excused');
       if (innocent && released !== BigInt(side.bondWei)) say(`slashes the innocent ${side.prover}`);
       if (!innocent && released !== 0n) say(`${side.prover} is at fault and goes free`);
     }
@@ -183,15 +228,22 @@ export class Bookkeeper {
 }
 
 /** True when a side's time, shifted by the gaps, passes the deadline, or the backup was not called in its time. */
-function isInnocent(isBackup: boolean, { award, gaps, deadlineMs, activatedAtMs }: JobStory): boolean {
-  let dueMs = isBackup ? deadlineMs : award!.primaryDueMs;
-  let startMs = award!.backupStartMs ?? 0;
-  for (const { fromMs, gapMs } of gaps) {
-    if (dueMs >= fromMs) dueMs += gapMs;
-    startMs += gapMs;
-  }
-  if (dueMs > deadlineMs) return true;
+function isInnocent(isBackup: boolean, prover: string, story: JobStory): boolean {
+  const { award, gaps, deadlineMs, activatedAtMs } = story;
+  const startMs = gaps.reduce((ms, { gapMs }) => ms + gapMs, award!.backupStartMs ?? 0);
+  if (dueMsOf(prover, isBackup ? deadlineMs : award!.primaryDueMs, story) > deadlineMs) return true;
   return isBackup && (activatedAtMs === null || activatedAtMs > startMs + DEFAULT_PARAMETERS.deliveryMarginMs);
+}
+
+/** When a side was due, with the time that the coordinator cost it added, unless it was due before that. */
+function dueMsOf(prover: string, plannedMs: number, { gaps, waits }: JobStory): number {
+  const lost = [...gaps, ...(waits.get(prover) ?? [])].sort((a, b) => a.fromMs + a.gapMs - (b.fromMs + b.gapMs));
+  return lost.reduce((dueMs, { fromMs, gapMs }) => (dueMs >= fromMs ? dueMs + gapMs : dueMs), plannedMs);
+}
+
+/** True when the coordinator did not serve a prover the input that it asked for. */
+function lacksInput(prover: string, { gone, unserved, refusedAtMs }: JobStory): boolean {
+  return gone.has(prover) ? unserved.has(prover) : refusedAtMs.has(prover);
 }
 
 function isParty({ primary, backup }: Award, address: string): boolean {

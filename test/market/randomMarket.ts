@@ -2,6 +2,7 @@
  * A market at random: every step is drawn from one seed, so that a seed is a whole story. Parties behave well, badly
  * and at odd times; verdicts come in any order; wake-ups are handled late; the coordinator goes away and comes back.
  */
+import { awaitsWitness } from '#market/fault.js';
 import { scheduleOf } from '#protocol/blockTerms.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
@@ -90,7 +91,10 @@ export class RandomMarket {
     else if (roll < 52) await this.passTime();
     else if (roll < 74) await this.deliver();
     else if (roll < 86) await this.judge();
-    else if (roll < 90) await this.giveUp();
+    else if (roll < 88) await this.giveUp();
+    else if (roll < 90) await this.noteInput();
+    else if (roll < 91) await this.checkWitness();
+    else if (roll < 93) await this.predictMiss();
     else if (roll < 95) await this.missLease();
     else if (roll < 98) await this.goAway();
     else await this.driver.fund(this.dice.pick([...this.requesters, ...this.provers]).address, ETH);
@@ -100,6 +104,7 @@ export class RandomMarket {
   async finish(): Promise<void> {
     for (let turn = 0; turn < 10; turn += 1) {
       while (this.waiting.length > 0) await this.judge();
+      await this.checkWitness();
       await this.driver.advance(100_000);
     }
   }
@@ -185,7 +190,33 @@ export class RandomMarket {
     const { primary, backup } = this.driver.job(jobId);
     const holders = this.provers.filter(({ address }) => address === primary?.prover || address === backup?.prover);
     const isHolder = holders.length > 0 && this.dice.chance(70);
-    await this.driver.giveUp(this.dice.pick(isHolder ? holders : this.provers), jobId);
+    const reason = this.dice.pick(['overloaded', 'overloaded', 'inputUnavailable', 'witnessFailed'] as const);
+    await this.driver.giveUp(this.dice.pick(isHolder ? holders : this.provers), jobId, reason);
+  }
+
+  /** The coordinator cannot serve an input, or can again. */
+  private async noteInput(): Promise<void> {
+    if (this.jobIds.length === 0) return;
+    const jobId = this.mostlyRunning();
+    const { primary, backup } = this.driver.job(jobId);
+    const side = this.dice.pick([primary, primary, backup]);
+    const served = this.dice.chance(40);
+    if (side) await this.driver.run({ kind: 'noteInput', jobId, prover: side.prover, served });
+  }
+
+  /** Looks into the claims that a job has no witness: one job in three has none. */
+  private async checkWitness(): Promise<void> {
+    for (const { jobId } of [...this.driver.state.jobs.values()].filter(awaitsWitness)) {
+      const satisfiable = this.dice.chance(10) ? null : Number(jobId.at(-1)) % 3 !== 0;
+      await this.driver.run({ kind: 'recordWitness', jobId, satisfiable, error: satisfiable ? '' : 'no' });
+    }
+  }
+
+  private async predictMiss(): Promise<void> {
+    if (this.jobIds.length === 0) return;
+    const jobId = this.mostlyRunning();
+    const expectedEndMs = this.driver.job(jobId).deadlineMs - this.dice.below(10_000) + this.dice.below(20_000);
+    await this.driver.run({ kind: 'predictMiss', jobId, expectedEndMs });
   }
 
   /** Any job, but most often one that is awarded. */

@@ -22,9 +22,14 @@ const UNSEEN: [RegExp, string][] = [
   [/^blockSubmitted jobs\.\d+\.inputHash$/, 'private input: the assignee checks what it fetches against it'],
   [/^blockSubmitted jobs\.\d+\.publicSignals/, 'a job without a zkProof: the requester splits its block again'],
   [/^bidPlaced commitment$/, 'a bid that was replaced is never opened; its receipt and the root hold it'],
-  [/^(bidPlaced|roundCleared|proofAccepted|backupActivated|coordinatorStarted) atMs$/, 'a moment that decides nothing'],
+  [
+    /^(bidPlaced|roundCleared|proofAccepted|backupActivated|coordinatorStarted|input(Refused|Served)|gaveUp) atMs$/,
+    'a moment that decides nothing',
+  ],
   [/^proofRejected code$/, 'words about an invalid zkProof'],
   [/^leaseMissed lastSeenMs$/, 'heartbeats are no entries; the agent knows when it sent them'],
+  [/^witnessChecked error$/, 'words of a witness generator'],
+  [/^backupActivated expectedEndMs$/, 'heartbeats are no entries; the agent knows what it reported'],
   [/^coordinatorStarted (cause|lastSignMs)$/, 'signs of life are no entries; a gap too short to count'],
 ];
 

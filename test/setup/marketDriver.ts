@@ -13,7 +13,7 @@ import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
-import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
+import type { Bid, BlockRequest, GiveUp, Messages, MessageType } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { digestOf, typedDataOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
@@ -243,6 +243,7 @@ export class MarketDriver {
 
   /** A deadline waits for a verdict that the test has not given yet. */
   private isChecking(kind: string, key: string): boolean {
+    if (kind === 'checkWitness') return true;
     if (kind !== 'expireJob') return false;
     return this.state.jobs.get(key)?.submissions.some(({ verdict }) => verdict === 'pending') ?? false;
   }
@@ -270,8 +271,8 @@ export class MarketDriver {
     return this.judge(jobId, submissionId, true);
   }
 
-  async giveUp(prover: Party, jobId: string): Promise<Executed> {
-    const message = { jobId, prover: prover.address, reason: 'overloaded' as const };
+  async giveUp(prover: Party, jobId: string, reason: GiveUp['reason'] = 'overloaded', detail = ''): Promise<Executed> {
+    const message = { jobId, prover: prover.address, reason, detail };
     const { digest, signature } = await prover.sign('GiveUp', message);
     return this.run({ kind: 'giveUp', message, signature, digest }, digest);
   }

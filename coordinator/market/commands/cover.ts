@@ -1,11 +1,16 @@
 import type { ActivationCause, Entry } from '#protocol/entries.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { assignmentOf, type Job, type MarketState, pinnedParameters } from '../state.js';
+import { assignmentOf, type Job, type MarketState, pendingCount, pinnedParameters } from '../state.js';
 
 /** The entry that calls the backup; none when there is no backup left to call, or no time. */
-export function activation(job: Job, cause: ActivationCause, nowMs: number): Entry[] {
+export function activation(
+  job: Job,
+  cause: ActivationCause,
+  nowMs: number,
+  expectedEndMs: number | null = null,
+): Entry[] {
   if (job.backup?.status !== 'standby' || nowMs >= job.deadlineMs) return [];
-  return [{ type: 'backupActivated', atMs: nowMs, jobId: job.jobId, prover: job.backup.prover, cause }];
+  return [{ type: 'backupActivated', atMs: nowMs, jobId: job.jobId, prover: job.backup.prover, cause, expectedEndMs }];
 }
 
 /**
@@ -21,6 +26,25 @@ export function dueActivation(job: Job, nowMs: number): Entry[] {
 export function activateBackup(state: MarketState, command: CommandOf<'activateBackup'>, nowMs: number): Decision {
   const job = state.jobs.get(command.jobId);
   return job ? accept(...dueActivation(job, nowMs)) : NOTHING;
+}
+
+/**
+ * Calls the backup because the primary's own agent expects to end more than the margin after its due time. The primary
+ * may still deliver, and is on time until that due time.
+ */
+export function predictMiss(state: MarketState, command: CommandOf<'predictMiss'>, nowMs: number): Decision {
+  const { jobId, expectedEndMs } = command;
+  const job = state.jobs.get(jobId);
+  if (!job || job.status !== 'awarded' || !isPredictedMiss(state, job, expectedEndMs)) return NOTHING;
+  const called = dueActivation(job, nowMs);
+  return accept(...(called.length > 0 ? called : activation(job, 'predictedMiss', nowMs, expectedEndMs)));
+}
+
+/** True when a primary that still works would end too late by its own word, and its backup is not called yet. */
+export function isPredictedMiss(state: MarketState, job: Job, expectedEndMs: number): boolean {
+  const { primary, backup } = job;
+  if (primary?.status !== 'active' || backup?.status !== 'standby' || pendingCount(job) > 0) return false;
+  return expectedEndMs > primary.dueMs + pinnedParameters(state, job).deliveryMarginMs;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { reject } from '#protocol/rejections.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { completion, expireAwarded, provenPostings } from '../ending.js';
-import { type Assignment, assignmentOf, type Job, type MarketState, pinnedParameters } from '../state.js';
+import { awaitsWitness } from '../fault.js';
+import { type Assignment, assignmentOf, type Job, type MarketState, pendingCount, pinnedParameters } from '../state.js';
 import { activation, dueActivation } from './cover.js';
 
 /**
@@ -57,16 +58,17 @@ export function recordVerdict(state: MarketState, command: CommandOf<'recordVerd
     return accept({ type: 'proofAccepted', ...about, postings }, ...completion(block, 1, 0, nowMs));
   }
   const rejected = { type: 'proofRejected' as const, ...about, code: command.code };
-  if (nowMs >= job.deadlineMs && pendingCount(job) === 1) {
+  if (nowMs >= job.deadlineMs && pendingCount(job) === 1 && !awaitsWitness(job)) {
     return accept(rejected, expireAwarded(state, job, nowMs), ...completion(block, 0, 1, nowMs));
   }
   return accept(rejected, ...(role === 'primary' ? activation(job, 'invalidZkProof', nowMs) : []));
 }
 
-/** Ends a job whose deadline has come, unless a zkProof received in time is still being checked. */
+/** Ends a job whose deadline has come, unless a zkProof received in time, or its witness, is still being checked. */
 export function expireJob(state: MarketState, command: CommandOf<'expireJob'>, nowMs: number): Decision {
   const job = state.jobs.get(command.jobId);
-  if (!job || job.status !== 'awarded' || nowMs < job.deadlineMs || pendingCount(job) > 0) return NOTHING;
+  if (!job || job.status !== 'awarded' || nowMs < job.deadlineMs) return NOTHING;
+  if (pendingCount(job) > 0 || awaitsWitness(job)) return NOTHING;
   const block = state.blocks.get(job.blockId)!;
   return accept(expireAwarded(state, job, nowMs), ...completion(block, 0, 1, nowMs));
 }
@@ -76,11 +78,10 @@ function isBehindAnother(job: Job, entryIndex: number): boolean {
   return job.submissions.some((one) => one.verdict === 'pending' && one.entryIndex < entryIndex);
 }
 
-function pendingCount(job: Job): number {
-  return job.submissions.filter((one) => one.verdict === 'pending').length;
-}
-
-/** Takes a prover's word that it will not deliver. A primary that gives up calls its backup at once. */
+/**
+ * Takes a prover's word that it will not deliver. A primary that gives up calls its backup at once. It costs nothing when
+ * the input is what it lacks and the log says that the coordinator did not serve it.
+ */
 export function giveUp(state: MarketState, command: CommandOf<'giveUp'>, nowMs: number): Decision {
   const { message, signature } = command;
   const job = state.jobs.get(message.jobId);
@@ -89,8 +90,10 @@ export function giveUp(state: MarketState, command: CommandOf<'giveUp'>, nowMs: 
   if (nowMs >= job.deadlineMs) return reject('jobEnded', 'its deadline has passed');
   const held = assignmentOf(job, message.prover);
   if (!held || (held.assignment as Assignment).status === 'gaveUp') return reject('notAssigned');
+  const isUnserved = message.reason === 'inputUnavailable' && held.assignment.inputRefusedAtMs !== null;
+  const excuse = isUnserved ? ('inputNotServed' as const) : null;
   return accept(
-    { type: 'gaveUp', atMs: nowMs, message, signature, role: held.role },
+    { type: 'gaveUp', atMs: nowMs, message, signature, role: held.role, excuse },
     ...(held.role === 'primary' ? activation(job, 'gaveUp', nowMs) : []),
   );
 }

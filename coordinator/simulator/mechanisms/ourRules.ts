@@ -111,7 +111,7 @@ export class OurRules {
 
   activateBackup(jobId: string, cause: ActivationCause, atMs: number): void {
     const { backup } = this.job(jobId);
-    this.fold({ type: 'backupActivated', jobId, prover: backup!.prover, cause }, atMs);
+    this.fold({ type: 'backupActivated', jobId, prover: backup!.prover, cause, expectedEndMs: null }, atMs);
   }
 
   missLease(jobId: string, role: Role, atMs: number): void {
