@@ -56,8 +56,9 @@ export class Commands {
 
   /** What the live state has forgotten, the tables still know: over is not the same as unknown. */
   async #explained(rejection: Rejection, command: Command): Promise<Rejection> {
-    if (rejection.code === 'unknownRound' && command.kind === 'placeBid') {
+    if (rejection.code === 'unknownRound' && 'message' in command && 'roundId' in command.message) {
       const round = await this.#reads.round(command.message.roundId);
+      if (round && command.kind === 'openBid') return { code: 'revealClosed', detail: 'the round is cleared' };
       if (round) return { code: 'roundClosed', detail: `it closed at ${round.closesAtMs}` };
     }
     if (rejection.code === 'unknownJob' && (command.kind === 'submitProof' || command.kind === 'giveUp')) {

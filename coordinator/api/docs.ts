@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { REJECTIONS } from '#protocol/rejections.js';
-import { ROUTES, type Route } from '#protocol/routes.js';
+import type { Route } from '#protocol/route.js';
+import { ROUTES } from '#protocol/routes.js';
 import type { ApiDeps } from './apiDeps.js';
 import { openApiDocument } from './openApi.js';
 

@@ -208,7 +208,9 @@ export class MarketReads {
   /** How many bids count in each of the rounds. */
   async bidCounts(roundIds: readonly string[]): Promise<Map<string, number>> {
     const { rows } = await this.#pool.query<{ round_id: string; bids: number }>(
-      'SELECT round_id, count(DISTINCT prover)::int AS bids FROM sealed_bids WHERE round_id = ANY($1) GROUP BY round_id',
+      `SELECT round_id, count(DISTINCT prover)::int AS bids FROM (
+         SELECT round_id, prover FROM sealed_bids UNION ALL SELECT round_id, prover FROM bid_commitments
+       ) AS bids WHERE round_id = ANY($1) GROUP BY round_id`,
       [roundIds],
     );
     return new Map(rows.map((row) => [row.round_id, row.bids]));
@@ -226,8 +228,11 @@ export class MarketReads {
   async commitments(round: StoredRound): Promise<Commitment[]> {
     if (round.clearedEntryIndex !== null) return await this.#loggedCommitments(round, round.clearedEntryIndex);
     const { rows } = await this.#pool.query<Commitment>(
-      `SELECT prover, digest AS commitment FROM (
-         SELECT DISTINCT ON (prover) prover, digest, entry_index FROM sealed_bids WHERE round_id = $1
+      `SELECT prover, commitment FROM (
+         SELECT DISTINCT ON (prover) prover, commitment, entry_index FROM (
+           SELECT round_id, prover, digest AS commitment, entry_index FROM sealed_bids
+           UNION ALL SELECT round_id, prover, commitment, entry_index FROM bid_commitments
+         ) AS placed WHERE round_id = $1
          ORDER BY prover, entry_index DESC
        ) AS counting ORDER BY entry_index`,
       [round.roundId],
@@ -241,11 +246,12 @@ export class MarketReads {
     let before = clearedIndex;
     for (;;) {
       const { rows } = await this.#pool.query<{ index: string; at_ms: string; leaf: string }>(
-        `SELECT index, at_ms, leaf FROM entries WHERE type = 'bidPlaced' AND index < $1 ORDER BY index DESC LIMIT $2`,
-        [before, BIDS_PAGE],
+        `SELECT index, at_ms, leaf FROM entries WHERE type = $3 AND index < $1 ORDER BY index DESC LIMIT $2`,
+        [before, BIDS_PAGE, round.sealing === 'receipt' ? 'bidPlaced' : 'bidCommitted'],
       );
       for (const { leaf } of rows) {
-        const bid = JSON.parse(leaf) as EntryOf<'bidPlaced'>;
+        const entry = JSON.parse(leaf) as EntryOf<'bidPlaced'> | EntryOf<'bidCommitted'>;
+        const bid = entry.type === 'bidPlaced' ? entry : entry.message;
         if (bid.roundId === round.roundId && !newestFirst.has(bid.prover)) newestFirst.set(bid.prover, bid.commitment);
       }
       const last = rows.at(-1);

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ROUTES, type Route, type RouteName } from '#protocol/routes.js';
+import type { Route } from '#protocol/route.js';
+import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Address } from '#protocol/units.js';
 import { ANSWERED, type Call, type Handlers } from './handler.js';
 import type { LoginTokens } from './loginTokens.js';

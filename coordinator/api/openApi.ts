@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 document, derived from the table of routes. */
 import { z } from 'zod';
 import { REJECTIONS, type RejectionCode } from '#protocol/rejections.js';
-import { ROUTES, type Route, type RouteName } from '#protocol/routes.js';
+import type { Route } from '#protocol/route.js';
+import { ROUTES, type RouteName } from '#protocol/routes.js';
 import { problemSchema } from '#protocol/views.js';
 import { BODY_CODES, BODY_LIMIT_BYTES, UNIVERSAL_CODES } from './mountRoutes.js';
 import { PROBLEM_TYPE } from './problem.js';

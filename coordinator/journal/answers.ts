@@ -9,6 +9,8 @@ const PASSING: ReadonlySet<RejectionCode> = new Set([
   'notActivated',
   'submissionPending',
   'roundFull',
+  'wrongSealing',
+  'notSealed',
   'unknownProver',
   'unknownRound',
   'unknownJob',

@@ -78,6 +78,7 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
   expectParties(expected, replay.state);
   problems.push(...(await compareRows(client, expected, counts)), ...(await countRows(client, counts)));
   problems.push(...(await compareMoney(client, replay.state)), ...(await compareWakeUps(client, replay.state)));
+  problems.push(...(await compareCommitments(client, replay.state)));
   return problems;
 }
 
@@ -246,5 +247,27 @@ async function compareWakeUps(client: PoolClient, state: MarketState): Promise<s
   return [
     ...[...said].filter((line) => !kept.has(line)).map((line) => `wake_ups lacks ${line}`),
     ...[...kept].filter((line) => !said.has(line)).map((line) => `wake_ups has ${line}, which nothing asks for`),
+  ];
+}
+
+/** Commitments that count in open rounds, and the bids opened: of those that were replaced nothing is asked. */
+async function compareCommitments(client: PoolClient, state: MarketState): Promise<string[]> {
+  const { rows } = await client.query<{ round_id: string; prover: string; commitment: string; opened: unknown }>(
+    `SELECT DISTINCT ON (round_id, prover) round_id, prover, commitment, opened FROM bid_commitments
+     ORDER BY round_id, prover, entry_index DESC`,
+  );
+  const kept = new Set(
+    rows.map((row) => `${row.round_id} ${row.prover} ${row.commitment} ${canonicalJson(row.opened)}`),
+  );
+  const said = new Set<string>();
+  for (const { sealing, roundId, bids, opened } of state.rounds.values()) {
+    if (sealing !== 'commitReveal') continue;
+    for (const [prover, commitment] of bids) {
+      said.add(`${roundId} ${prover} ${commitment} ${canonicalJson(opened.get(prover) ?? null)}`);
+    }
+  }
+  return [
+    ...[...said].filter((line) => !kept.has(line)).map((line) => `bid_commitments lacks ${line}`),
+    ...[...kept].filter((line) => !said.has(line)).map((line) => `bid_commitments has ${line}, the log does not`),
   ];
 }

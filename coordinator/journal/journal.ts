@@ -288,7 +288,7 @@ class Writer implements Journal {
     sealed: Map<Hex, CommandOf<'closeRound'>['bids'][number]>,
   ): Promise<CommandOf<'closeRound'>> {
     const round = this.live.rounds.get(command.roundId);
-    const digests = round && round.clearedAtMs === null ? [...round.bids.values()] : [];
+    const digests = round?.sealing === 'receipt' && round.clearedAtMs === null ? [...round.bids.values()] : [];
     const missing = digests.filter((digest) => !sealed.has(digest));
     for (const row of await readSealedBids(client, missing)) sealed.set(row.digest, row);
     return { ...command, bids: digests.flatMap((digest) => sealed.get(digest) ?? []) };

@@ -6,7 +6,9 @@ import {
   emptyState,
   type Job,
   type MarketState,
+  type OpenedBid,
   type ProverRecord,
+  type Round,
   recordKey,
 } from '#market/state.js';
 import type { Frontier } from '#protocol/log/merkleTree.js';
@@ -73,26 +75,46 @@ async function loadOpenBlocks(client: PoolClient, state: MarketState): Promise<v
   const blocks = await client.query<{ state: Block }>('SELECT state FROM blocks WHERE completed_at_ms IS NULL');
   for (const { state: block } of blocks.rows) state.blocks.set(block.blockId, block);
   const ids = [...state.blocks.keys()];
-  const bids = await client.query<{ digest: Hex; round_id: string; prover: Address }>(
-    `SELECT digest, b.round_id, prover FROM sealed_bids b JOIN rounds r USING (round_id)
-     WHERE r.block_id = ANY($1) AND r.cleared_at_ms IS NULL ORDER BY entry_index`,
-    [ids],
-  );
-  const bidsOfRound = new Map<string, Map<Address, Hex>>();
-  for (const { digest, round_id, prover } of bids.rows) {
-    const counting = bidsOfRound.get(round_id) ?? new Map<Address, Hex>();
-    counting.delete(prover);
-    bidsOfRound.set(round_id, counting.set(prover, digest));
-  }
+  const bidsOfRound = await loadBids(client, ids);
   const rounds = await client.query<{ state: RoundRow }>('SELECT state FROM rounds WHERE block_id = ANY($1)', [ids]);
   for (const { state: row } of rounds.rows) {
-    state.rounds.set(row.roundId, roundFromRow(row, bidsOfRound.get(row.roundId) ?? new Map()));
+    state.rounds.set(row.roundId, roundFromRow(row, bidsOfRound.get(row.roundId) ?? noBids()));
   }
   const jobs = await client.query<{ state: JobView }>(
     'SELECT state FROM jobs WHERE block_id = ANY($1) ORDER BY block_id, job_index',
     [ids],
   );
   for (const { state: view } of jobs.rows) state.jobs.set(view.jobId, jobFromView(view));
+}
+
+type RoundBids = Pick<Round, 'bids' | 'opened'>;
+
+const noBids = (): RoundBids => ({ bids: new Map(), opened: new Map() });
+
+/** The commitments of open rounds in the order of the log, sealed or to be opened, with the bids that were opened. */
+async function loadBids(client: PoolClient, blockIds: Hex[]): Promise<Map<string, RoundBids>> {
+  const { rows } = await client.query<{
+    commitment: Hex;
+    round_id: string;
+    prover: Address;
+    opened: OpenedBid | null;
+  }>(
+    `SELECT commitment, b.round_id, prover, opened FROM (
+       SELECT digest AS commitment, round_id, prover, entry_index, NULL::jsonb AS opened FROM sealed_bids
+       UNION ALL SELECT commitment, round_id, prover, entry_index, opened FROM bid_commitments
+     ) AS b JOIN rounds r USING (round_id)
+     WHERE r.block_id = ANY($1) AND r.cleared_at_ms IS NULL ORDER BY entry_index`,
+    [blockIds],
+  );
+  const found = new Map<string, RoundBids>();
+  for (const { commitment, round_id, prover, opened } of rows) {
+    const counting = found.get(round_id) ?? noBids();
+    found.set(round_id, counting);
+    counting.bids.delete(prover);
+    counting.bids.set(prover, commitment);
+    if (opened) counting.opened.set(prover, opened);
+  }
+  return found;
 }
 
 /** Commitments follow from the jobs: every side of an awarded job that has not given up. */

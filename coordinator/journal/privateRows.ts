@@ -1,4 +1,4 @@
-/** What commands carry beside the log: sealed bids and private inputs. */
+/** What commands leave beside the log and the projections: bids of open rounds, sealed or committed to, and private inputs. */
 import type { PoolClient } from 'pg';
 import type { Command, CommandOf, SignedCommand } from '#market/command.js';
 import type { Bid } from '#protocol/messages.js';
@@ -16,7 +16,7 @@ export async function readSealedBids(client: Pick<PoolClient, 'query'>, digests:
   return rows;
 }
 
-/** Keeps what a command carries beside the log: sealed bids and private inputs. */
+/** Keeps what a command leaves beside the log and the projections. */
 export function keepPrivate(
   command: Command,
   privateRows: PrivateRows,
@@ -28,6 +28,14 @@ export function keepPrivate(
     const { message, signature, digest } = command;
     writes.sealedBids.push({ digest, entryIndex: firstIndex, message, signature });
     sealed.set(digest, { message, signature, digest });
+  }
+  if (command.kind === 'commitBid') {
+    const { message, digest } = command;
+    writes.bidCommitments.push({ digest, entryIndex: firstIndex, ...message });
+  }
+  if (command.kind === 'openBid') {
+    const { message, signature, digest: commitment } = command;
+    writes.openedBids.push({ commitment, message, signature });
   }
   if (command.kind === 'submitBlock') {
     for (const [index, input] of (privateRows.jobInputs ?? []).entries()) {

@@ -3,6 +3,7 @@
  * blocks are stored as the JSON that the API answers.
  */
 
+import { isRevealing } from '#market/commitReveal.js';
 import { type Assignment, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
@@ -48,7 +49,7 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       break;
     case 'coordinatorStarted':
       touched.market = true;
-      if (entry.gapMs > 0) touchOpen(touched, state);
+      touchOpen(touched, state, entry.gapMs);
       break;
     case 'circuitRegistered':
       touched.circuits.add(entry.circuitId);
@@ -89,17 +90,27 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
     case 'jobExpired':
       touchEnded(touched, state.jobs.get(entry.jobId)!);
       break;
+    case 'bidsSealed':
+      touched.rounds.add(entry.roundId);
+      break;
+    case 'bidOpened':
+      touched.rounds.add(entry.message.roundId);
+      break;
     case 'deposited':
     case 'bidPlaced':
+    case 'bidCommitted':
       break;
     default:
       entry satisfies never;
   }
 }
 
-/** A gap of the coordinator shifts the due times of all that is open. */
-function touchOpen(touched: Touched, state: MarketState): void {
-  for (const round of state.rounds.values()) if (round.clearedAtMs === null) touched.rounds.add(round.roundId);
+/** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to open a bid. */
+function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
+  for (const round of state.rounds.values()) {
+    if (gapMs > 0 ? round.clearedAtMs === null : isRevealing(round)) touched.rounds.add(round.roundId);
+  }
+  if (gapMs === 0) return;
   for (const job of state.jobs.values()) if (job.status === 'awarded') touched.jobs.add(job.jobId);
 }
 
@@ -141,16 +152,16 @@ function assignmentFromView(side: NonNullable<JobView['primary']>): Assignment {
   return { ...side, priceBidWei: BigInt(side.priceBidWei), bondWei: BigInt(side.bondWei) };
 }
 
-/** A round as its table keeps it: without its bids, which have a table of their own. */
-export type RoundRow = Omit<Round, 'bids' | 'maxPriceWei'> & { maxPriceWei: string };
+/** A round as its table keeps it: without its bids, which have tables of their own. */
+export type RoundRow = Omit<Round, 'bids' | 'opened' | 'maxPriceWei'> & { maxPriceWei: string };
 
-export function roundToRow({ bids: _bids, ...round }: Round): RoundRow {
+export function roundToRow({ bids: _bids, opened: _opened, ...round }: Round): RoundRow {
   return { ...round, maxPriceWei: round.maxPriceWei.toString() };
 }
 
 /** The inverse of {@link roundToRow}, with the round's bids beside it. */
-export function roundFromRow(row: RoundRow, bids: Round['bids']): Round {
-  return { ...row, maxPriceWei: BigInt(row.maxPriceWei), bids };
+export function roundFromRow(row: RoundRow, { bids, opened }: Pick<Round, 'bids' | 'opened'>): Round {
+  return { ...row, maxPriceWei: BigInt(row.maxPriceWei), bids, opened };
 }
 
 /** The facts of the market that stand in no other table. */

@@ -1,9 +1,9 @@
 /** Writes what a batch has led to: entries, tree, postings, projections, wake-ups, answers. One transaction's worth. */
 import type { PoolClient } from 'pg';
-import type { MarketState } from '#market/state.js';
+import type { MarketState, OpenedBid } from '#market/state.js';
 import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import type { TreeNode } from '#protocol/log/merkleTree.js';
-import type { Bid } from '#protocol/messages.js';
+import type { Bid, BidCommitment } from '#protocol/messages.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { CommittedEntry } from './journalPort.js';
 import { jobToView, marketFactsOf, roundToRow, type Touched } from './projection.js';
@@ -15,12 +15,15 @@ export interface BatchWrites {
   treeNodes: TreeNode[];
   answers: { digest: Hex; kind: string; atMs: number; answer: unknown }[];
   sealedBids: { digest: Hex; entryIndex: number; message: Bid; signature: Hex }[];
+  bidCommitments: ({ digest: Hex; entryIndex: number } & BidCommitment)[];
+  openedBids: ({ commitment: Hex } & OpenedBid)[];
   jobInputs: { jobId: string; input: unknown }[];
 }
 
 /** No writes yet. */
 export function noWrites(touched: Touched): BatchWrites {
-  return { entries: [], touched, treeNodes: [], answers: [], sealedBids: [], jobInputs: [] };
+  const bids = { sealedBids: [], bidCommitments: [], openedBids: [] };
+  return { entries: [], touched, treeNodes: [], answers: [], ...bids, jobInputs: [] };
 }
 
 /**
@@ -118,6 +121,7 @@ async function writePrivateRows(client: PoolClient, writes: BatchWrites): Promis
       [JSON.stringify(rows)],
     );
   }
+  await writeCommitments(client, writes);
   if (writes.jobInputs.length > 0) {
     await client.query(
       `INSERT INTO job_inputs (job_id, input)
@@ -125,6 +129,27 @@ async function writePrivateRows(client: PoolClient, writes: BatchWrites): Promis
       [JSON.stringify(writes.jobInputs)],
     );
   }
+}
+
+/** Commitments first: one and its opening may come in one batch. */
+async function writeCommitments(client: PoolClient, { bidCommitments, openedBids }: BatchWrites): Promise<void> {
+  await upsert(
+    client,
+    `INSERT INTO bid_commitments (digest, round_id, prover, commitment, entry_index)
+     SELECT digest, "roundId", prover, commitment, "entryIndex" FROM jsonb_to_recordset($1::jsonb)
+       AS x(digest text, "roundId" text, prover text, commitment text, "entryIndex" bigint)`,
+    bidCommitments,
+  );
+  await upsert(
+    client,
+    `UPDATE bid_commitments b SET opened = x.opened FROM jsonb_to_recordset($1::jsonb)
+       AS x("roundId" text, prover text, commitment text, opened jsonb)
+     WHERE b.round_id = x."roundId" AND b.prover = x.prover AND b.commitment = x.commitment`,
+    openedBids.map(({ commitment, message, signature }) => {
+      const { roundId, prover } = message;
+      return { roundId, prover, commitment, opened: { message, signature } };
+    }),
+  );
 }
 
 async function upsert(client: PoolClient, sql: string, rows: unknown[]): Promise<void> {
@@ -262,7 +287,10 @@ async function dropWhatIsOver(client: PoolClient, entries: CommittedEntry[]): Pr
     if (entry.type === 'roundCleared') cleared.push(entry.roundId);
     if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') ended.push(entry.jobId);
   }
-  if (cleared.length > 0) await client.query('DELETE FROM sealed_bids WHERE round_id = ANY($1)', [cleared]);
+  if (cleared.length > 0) {
+    await client.query('DELETE FROM sealed_bids WHERE round_id = ANY($1)', [cleared]);
+    await client.query('DELETE FROM bid_commitments WHERE round_id = ANY($1)', [cleared]);
+  }
   if (ended.length > 0) {
     await client.query('DELETE FROM job_inputs WHERE job_id = ANY($1)', [ended]);
     await client.query('DELETE FROM heartbeats WHERE job_id = ANY($1)', [ended]);

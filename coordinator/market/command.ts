@@ -5,12 +5,14 @@
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type {
   Bid,
+  BidCommitment,
   BlockRequest,
   CircuitRegistration,
   GiveUp,
   ProofSubmission,
   ProverRegistration,
 } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import type { Rejection } from '#protocol/rejections.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { PreparedClearing } from './preparedClearing.js';
@@ -28,6 +30,7 @@ export interface SignedCommand<Message> extends Signed<Message> {
 
 export type Command =
   | { kind: 'openMarket'; market: Omit<EntryOf<'marketOpened'>, 'type' | 'atMs'> }
+  | { kind: 'setParameters'; version: number; parameters: Parameters; reason: string }
   | { kind: 'startCoordinator'; lastSignMs: number; cause: 'start' | 'stall' }
   | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
   | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
@@ -35,7 +38,10 @@ export type Command =
   /** The jobs come from `splitBlock`, run off the main thread before the command is handed in. */
   | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)
-  /** `bids` are the sealed bids behind the commitments that count. */
+  | ({ kind: 'commitBid' } & SignedCommand<BidCommitment>)
+  | { kind: 'sealBids'; roundId: string }
+  | ({ kind: 'openBid' } & SignedCommand<Bid>)
+  /** `bids` are the sealed bids behind the commitments that count, in a `receipt` round. */
   | {
       kind: 'closeRound';
       roundId: string;

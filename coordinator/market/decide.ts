@@ -4,12 +4,14 @@
  */
 import type { Command, CommandKind, CommandOf, Decision } from './command.js';
 import { closeRound } from './commands/closeRound.js';
+import { commitBid, openBid, sealBids } from './commands/commitBid.js';
 import { activateBackup, missLease, predictMiss } from './commands/cover.js';
 import { expireJob, giveUp, recordVerdict, submitProof } from './commands/deliver.js';
 import { noteInput, recordWitness } from './commands/faults.js';
 import { openMarket, startCoordinator } from './commands/openMarket.js';
 import { placeBid } from './commands/placeBid.js';
 import { deposit, registerCircuit, registerProver } from './commands/register.js';
+import { setParameters } from './commands/setParameters.js';
 import { submitBlock } from './commands/submitBlock.js';
 import type { MarketState } from './state.js';
 
@@ -19,12 +21,16 @@ type Deciders = {
 
 const DECIDERS: Deciders = {
   openMarket,
+  setParameters,
   startCoordinator,
   registerCircuit,
   deposit,
   registerProver,
   submitBlock,
   placeBid,
+  commitBid,
+  sealBids,
+  openBid,
   closeRound,
   submitProof,
   recordVerdict,

@@ -3,9 +3,18 @@
  * The state is changed in place, for speed, and returned, so that `entries.reduce(evolve, emptyState())` is the market.
  */
 import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
-import { blockIdOf } from '#protocol/units.js';
+import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
+import { isRevealing } from './commitReveal.js';
 import { recordMiss, recordProving } from './record.js';
-import { type Assignment, assignmentOf, beginAssignment, type Job, type MarketState } from './state.js';
+import {
+  type Assignment,
+  assignmentOf,
+  beginAssignment,
+  type Job,
+  type MarketState,
+  type OpenedBid,
+  type Round,
+} from './state.js';
 
 type Evolvers = { [Type in EntryType]: (state: MarketState, entry: EntryOf<Type>) => void };
 
@@ -94,9 +103,9 @@ const EVOLVERS: Evolvers = {
   roundOpened: (state, entry) => {
     const { roundId, blockId, circuitId, jobIds, step, parametersVersion, deadlineMs, closesAtMs, atMs } = entry;
     const maxPriceWei = BigInt(entry.maxPriceWei);
-    const opened = { openedAtMs: atMs, closesAtMs, bids: new Map(), clearedAtMs: null, clearedEntryIndex: null };
-    const terms = { step, parametersVersion, maxPriceWei, deadlineMs };
-    state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, ...terms, ...opened });
+    const terms = { step, parametersVersion, sealing: entry.sealing, maxPriceWei, deadlineMs };
+    const times = { openedAtMs: atMs, closesAtMs };
+    state.rounds.set(roundId, { roundId, blockId, circuitId, jobIds, ...terms, ...times, ...newRoundBids() });
     state.blocks.get(blockId)!.roundCount += 1;
     for (const jobId of jobIds) {
       const job = jobOf(state, jobId);
@@ -105,16 +114,27 @@ const EVOLVERS: Evolvers = {
       job.roundsHeld += 1;
     }
   },
-  bidPlaced: (state, { roundId, prover, commitment }) => {
-    const { bids } = state.rounds.get(roundId)!;
-    bids.delete(prover);
-    bids.set(prover, commitment);
+  bidPlaced: (state, { roundId, prover, commitment }) => placeCommitment(state, roundId, prover, commitment),
+  bidCommitted: (state, { message: { roundId, prover, commitment } }) =>
+    placeCommitment(state, roundId, prover, commitment),
+  bidsSealed: (state, { roundId, revealsUntilMs, atMs }) => {
+    const round = state.rounds.get(roundId)!;
+    round.sealedAtMs = atMs;
+    round.sealedEntryIndex = state.size;
+    round.revealsUntilMs = revealsUntilMs;
+  },
+  bidOpened: (state, { message, signature, atMs }) => {
+    const round = state.rounds.get(message.roundId)!;
+    round.opened.set(message.prover, { message, signature });
+    // With the last one there is nothing left to wait for.
+    if (round.opened.size === round.bids.size) round.revealsUntilMs = atMs;
   },
   roundCleared: (state, { roundId, awards, atMs }) => {
     const round = state.rounds.get(roundId)!;
     round.clearedAtMs = atMs;
     round.clearedEntryIndex = state.size;
     round.bids.clear();
+    round.opened.clear();
     for (const award of awards) {
       const job = jobOf(state, award.jobId);
       job.status = 'awarded';
@@ -193,8 +213,9 @@ const EVOLVERS: Evolvers = {
   blockCompleted: (state, { blockId, atMs }) => {
     state.blocks.get(blockId)!.completedAtMs = atMs;
   },
-  coordinatorStarted: (state, { gapMs, atMs }) => {
+  coordinatorStarted: (state, { gapMs, lastSignMs, atMs }) => {
     state.startedAtMs = atMs;
+    for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
     if (gapMs === 0) return;
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
     for (const job of state.jobs.values()) {
@@ -214,6 +235,33 @@ function shiftAssignment(side: Assignment, lostMs: number, atMs: number): void {
   if (side.dueMs >= atMs - lostMs) side.dueMs += lostMs;
   // What counts as proving time begins later too.
   if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + lostMs, atMs);
+}
+
+/** A prover's newest commitment counts, and takes a new place in the order. */
+function placeCommitment(state: MarketState, roundId: string, prover: Address, commitment: Hex): void {
+  const { bids } = state.rounds.get(roundId)!;
+  bids.delete(prover);
+  bids.set(prover, commitment);
+}
+
+/** A round before its first bid. */
+function newRoundBids() {
+  return {
+    bids: new Map<Address, Hex>(),
+    sealedAtMs: null,
+    sealedEntryIndex: null,
+    revealsUntilMs: null,
+    revealExcused: false,
+    opened: new Map<Address, OpenedBid>(),
+    clearedAtMs: null,
+    clearedEntryIndex: null,
+  };
+}
+
+/** Bids could not be opened while the coordinator was away: there is as much time more, and nobody is charged. */
+function excuseReveals(round: Round, lastSignMs: number, gapMs: number): void {
+  if (lastSignMs <= round.revealsUntilMs!) round.revealExcused = true;
+  round.revealsUntilMs! += gapMs;
 }
 
 function newJob(

@@ -13,7 +13,7 @@ import { digestOf, type SigningDomain } from '#protocol/typedData.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { circuitIdOf } from '#protocol/verificationKey.js';
 import type { Command, Decision } from './command.js';
-import { commitBid, priceFlaw } from './commands/placeBid.js';
+import { logBid, priceFlaw } from './commands/placeBid.js';
 import { decide } from './decide.js';
 import { evolve } from './evolve.js';
 import { emptyState, forgetCompleted, type MarketState } from './state.js';
@@ -71,6 +71,9 @@ export class Replay {
       if (flaw) return this.diverge(entry, flaw);
       this.noteProof(entry);
       if (entry.type === 'bidPlaced') this.commitmentsOf(entry.roundId).add(entry.commitment);
+      if (entry.type === 'bidCommitted') {
+        this.commitmentsOf(entry.message.roundId).add(this.digest('BidCommitment', entry.message));
+      }
       evolve(this.state, entry);
       if (entry.type === 'blockCompleted') {
         this.options.onBlockCompleted?.(this.state, entry.blockId);
@@ -146,11 +149,16 @@ export class Replay {
     if (entry.type === 'bidPlaced') {
       const round = this.state.rounds.get(entry.roundId);
       if (!round) throw new Error(`a bid for the unknown round ${entry.roundId}`);
+      if (round.sealing !== 'receipt') throw new Error('a bid in a round that takes commitments');
       if (this.commitmentsOf(entry.roundId).has(entry.commitment))
         throw new Error('this bid was placed before: one digest, one answer');
-      return commitBid(this.state, round, entry.prover, entry.commitment, entry.atMs);
+      return logBid(this.state, round, entry.prover, entry.commitment, entry.atMs);
     }
-    return decide(this.state, this.commandOf(entry), entry.atMs);
+    const command = this.commandOf(entry);
+    if (command.kind === 'commitBid' && this.commitmentsOf(command.message.roundId).has(command.digest)) {
+      throw new Error('this bid was committed to before: one digest, one answer');
+    }
+    return decide(this.state, command, entry.atMs);
   }
 
   private domain(): SigningDomain {
@@ -168,6 +176,10 @@ export class Replay {
       case 'marketOpened': {
         const { type: _type, atMs: _atMs, ...market } = entry;
         return { kind: 'openMarket', market };
+      }
+      case 'parametersSet': {
+        const { version, parameters, reason } = entry;
+        return { kind: 'setParameters', version, parameters, reason };
       }
       case 'coordinatorStarted':
         return { kind: 'startCoordinator', lastSignMs: entry.lastSignMs, cause: entry.cause };
@@ -195,10 +207,27 @@ export class Replay {
         const jobs = entry.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash }));
         return { kind: 'submitBlock', message, signature, digest: this.digest('BlockRequest', message), jobs };
       }
+      default:
+        return this.roundCommandOf(entry) ?? this.jobCommandOf(entry);
+    }
+  }
+
+  private roundCommandOf(entry: Entry): Command | null {
+    switch (entry.type) {
+      case 'bidCommitted': {
+        const { message, signature } = entry;
+        return { kind: 'commitBid', message, signature, digest: this.digest('BidCommitment', message) };
+      }
+      case 'bidsSealed':
+        return { kind: 'sealBids', roundId: entry.roundId };
+      case 'bidOpened': {
+        const { message, signature } = entry;
+        return { kind: 'openBid', message, signature, digest: this.digest('Bid', message) };
+      }
       case 'roundCleared':
         return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry), asOfMs: entry.asOfMs };
       default:
-        return this.jobCommandOf(entry);
+        return null;
     }
   }
 
@@ -313,6 +342,10 @@ export class Replay {
           return 'the zkProof is not the signed one';
         return this.signerFlaw(digest, signature, message.prover);
       }
+      case 'bidCommitted':
+        return this.signerFlaw(this.digest('BidCommitment', entry.message), entry.signature, entry.message.prover);
+      case 'bidOpened':
+        return this.signerFlaw(this.digest('Bid', entry.message), entry.signature, entry.message.prover);
       case 'gaveUp':
         return this.signerFlaw(this.digest('GiveUp', entry.message), entry.signature, entry.message.prover);
       default:

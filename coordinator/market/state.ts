@@ -3,7 +3,7 @@
  * `evolve` changes it in place and is the only one to do so.
  */
 import type { Award, EntryOf, GiveUpExcuse, Posting, Role } from '#protocol/entries.js';
-import type { BlockRequest } from '#protocol/messages.js';
+import type { Bid, BlockRequest, Sealing } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
 
@@ -63,6 +63,12 @@ export interface Block {
   completedAtMs: number | null;
 }
 
+/** A bid with its prover's signature. */
+export interface OpenedBid {
+  message: Bid;
+  signature: Hex;
+}
+
 export interface Round {
   roundId: string;
   blockId: Hex;
@@ -71,6 +77,7 @@ export interface Round {
   /** Which step of the block's escalation schedule it is, from 0. */
   step: number;
   parametersVersion: number;
+  sealing: Sealing;
   /** The most that it pays for a job. */
   maxPriceWei: bigint;
   deadlineMs: number;
@@ -78,6 +85,15 @@ export interface Round {
   closesAtMs: number;
   /** The commitment that counts for each prover, in the order of the log; empty once they are published. */
   bids: Map<Address, Hex>;
+  /** `commitReveal` only: when its commitments were complete, and where in the log that stands. */
+  sealedAtMs: number | null;
+  sealedEntryIndex: number | null;
+  /** Until when its bids may be opened; the moment of the last opening once all are. Null before it is sealed. */
+  revealsUntilMs: number | null;
+  /** The coordinator was down while bids were to be opened: whoever has not opened is not charged. */
+  revealExcused: boolean;
+  /** The bids that were opened, by prover; empty once the round is cleared. */
+  opened: Map<Address, OpenedBid>;
   clearedAtMs: number | null;
   /** Where its roundCleared stands in the log. */
   clearedEntryIndex: number | null;

@@ -2,10 +2,11 @@
  * Wake-ups: what must be looked at again, and when. They follow from the state alone, so that a lost queue loses
  * nothing, and a job that is neither ended nor holds one is a bug (I4).
  */
+import { clearsAtMs } from './commitReveal.js';
 import { awaitsWitness } from './fault.js';
 import type { Job, Round } from './state.js';
 
-export type WakeUpKind = 'closeRound' | 'activateBackup' | 'expireJob' | 'verifyZkProof' | 'checkWitness';
+export type WakeUpKind = 'closeRound' | 'sealBids' | 'activateBackup' | 'expireJob' | 'verifyZkProof' | 'checkWitness';
 
 export interface WakeUp {
   kind: WakeUpKind;
@@ -14,9 +15,13 @@ export interface WakeUp {
   dueMs: number;
 }
 
-/** A round waits for the end of its window. */
+/** A round waits for the end of its window, then, where bids are committed to, for the end of their opening. */
 export function wakeUpsOfRound(round: Round): WakeUp[] {
-  return round.clearedAtMs === null ? [{ kind: 'closeRound', key: round.roundId, dueMs: round.closesAtMs }] : [];
+  if (round.clearedAtMs !== null) return [];
+  const dueMs = clearsAtMs(round);
+  return dueMs === null
+    ? [{ kind: 'sealBids', key: round.roundId, dueMs: round.closesAtMs }]
+    : [{ kind: 'closeRound', key: round.roundId, dueMs }];
 }
 
 /** An awarded job waits for its backup's start, for verdicts, for the check of its witness, and for its deadline. An open one waits for its round. */

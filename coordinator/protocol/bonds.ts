@@ -6,6 +6,11 @@ export function lateDamageWei(maxPriceWei: bigint, parameters: Pick<Parameters, 
   return (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
 }
 
+/** What a commitment in a `commitReveal` round locks, and forfeits when its bid is never opened, in wei. */
+export function bidDepositWei(maxPriceWei: bigint, parameters: Pick<Parameters, 'bidForfeitBps'>): bigint {
+  return (maxPriceWei * BigInt(parameters.bidForfeitBps)) / 10_000n;
+}
+
 /**
  * The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. Dearer cover
  * and standby fee can each come close to the max price.

@@ -3,8 +3,9 @@
  * in; nothing here touches the network by itself.
  */
 import { REJECTIONS, type RejectionCode } from './rejections.js';
+import type { Route } from './route.js';
 import type { RouteAnswer, RouteCall } from './routeCalls.js';
-import { ROUTES, type Route, type RouteName } from './routes.js';
+import { ROUTES, type RouteName } from './routes.js';
 import { type Problem, problemSchema } from './views.js';
 
 /** The coordinator said no: `code` is of the table of rejections. What may change: README.md, "Idempotency". */

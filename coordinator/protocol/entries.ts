@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import {
+  bidCommitmentSchema,
   bidSchema,
   blockRequestSchema,
   circuitRegistrationSchema,
@@ -11,9 +12,10 @@ import {
   proofSubmissionSchema,
   proverRegistrationSchema,
   ROUNDS_MAX,
+  sealingSchema,
   signedSchema,
 } from './messages.js';
-import { parametersSchema } from './parameters.js';
+import { PARAMETERS_REASON_MAX, parametersSchema } from './parameters.js';
 import {
   addressSchema,
   blockIdSchema,
@@ -49,6 +51,9 @@ export const postingSchema = z.strictObject({
     'slashToRescuer',
     'slashToRequester',
     'refund',
+    'bidDeposit',
+    'bidDepositReturned',
+    'bidForfeited',
   ]),
 });
 export type Posting = z.infer<typeof postingSchema>;
@@ -136,7 +141,12 @@ export const ENTRY_SCHEMAS = {
     /** Version 1 of the parameters; later versions come as `parametersSet`. */
     parameters: parametersSchema,
   }),
-  parametersSet: entry('parametersSet', { version: z.int().min(2), parameters: parametersSchema }),
+  parametersSet: entry('parametersSet', {
+    version: z.int().min(2),
+    parameters: parametersSchema,
+    /** Why, for people. */
+    reason: z.string().min(1).max(PARAMETERS_REASON_MAX),
+  }),
   circuitRegistered: entry('circuitRegistered', {
     circuitId: bytes32Schema,
     name: labelSchema,
@@ -182,12 +192,23 @@ export const ENTRY_SCHEMAS = {
       .max(ROUNDS_MAX - 1),
     /** The parameters that hold for this round and all that follows from it. */
     parametersVersion: z.int().min(1),
+    sealing: sealingSchema,
     /** The most that this round pays for a job. */
     maxPriceWei: weiSchema,
     deadlineMs: unixMsSchema,
     closesAtMs: unixMsSchema,
   }),
   bidPlaced: entry('bidPlaced', { roundId: roundIdSchema, prover: addressSchema, commitment: bytes32Schema }),
+  /** A commitment in a `commitReveal` round; the first one of a prover locks its deposit. */
+  bidCommitted: entry('bidCommitted', { ...signedSchema(bidCommitmentSchema).shape, postings }),
+  /** The window of a `commitReveal` round has closed: these commitments are all, and their bids may be opened. */
+  bidsSealed: entry('bidsSealed', {
+    roundId: roundIdSchema,
+    /** Provers with a commitment that counts. */
+    count: z.int().min(0).max(10_000),
+    revealsUntilMs: unixMsSchema,
+  }),
+  bidOpened: entry('bidOpened', signedSchema(bidSchema).shape),
   roundCleared: entry('roundCleared', {
     roundId: roundIdSchema,
     /** The moment that the clearing reckons from: large ones are computed before they are written. */

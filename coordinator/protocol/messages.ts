@@ -21,6 +21,10 @@ export const ROUNDS_MAX = 8;
 /** Most owners that a request may name. */
 export const ALLOWED_OWNERS_MAX = 64;
 
+/** How the bids of a round are kept secret: known to the coordinator alone, or to nobody, until the window has closed. */
+export const sealingSchema = z.enum(['receipt', 'commitReveal']);
+export type Sealing = z.infer<typeof sealingSchema>;
+
 /** A requester's order to prove one block. Prices are per job; the block itself is named by its hash. */
 export const blockRequestSchema = z.strictObject({
   requester: addressSchema,
@@ -51,7 +55,7 @@ export const blockRequestSchema = z.strictObject({
   award: z.enum(['cheapest', 'fastest']),
   pricing: z.enum(['vickrey', 'first']),
   /** Who knows bids before the clearing: the coordinator (`receipt`), or nobody (`commitReveal`). */
-  sealing: z.enum(['receipt', 'commitReveal']),
+  sealing: sealingSchema,
   /** Whether anyone eligible may deliver when primary and backup have failed, or nobody has bought the job. */
   pool: z.enum(['open', 'none']),
 });
@@ -71,6 +75,15 @@ export const bidSchema = z.strictObject({
   salt: bytes32Schema,
 });
 export type Bid = z.infer<typeof bidSchema>;
+
+/** A prover's bid for a `commitReveal` round while that takes bids: the digest of the bid, and nothing of its prices. */
+export const bidCommitmentSchema = z.strictObject({
+  roundId: roundIdSchema,
+  prover: addressSchema,
+  /** The EIP-712 digest of the salted {@link bidSchema | Bid} that is opened later. */
+  commitment: bytes32Schema,
+});
+export type BidCommitment = z.infer<typeof bidCommitmentSchema>;
 
 /** Binds a zkProof and its public signals to a job and to the prover that is to be paid. */
 export const proofSubmissionSchema = z.strictObject({
@@ -138,6 +151,7 @@ export type CircuitRegistration = z.infer<typeof circuitRegistrationSchema>;
 export interface Messages {
   BlockRequest: BlockRequest;
   Bid: Bid;
+  BidCommitment: BidCommitment;
   ProofSubmission: ProofSubmission;
   GiveUp: GiveUp;
   ProverRegistration: ProverRegistration;

@@ -5,6 +5,9 @@
 import { z } from 'zod';
 import { durationMsSchema } from './units.js';
 
+/** Longest reason of a change, in characters. */
+export const PARAMETERS_REASON_MAX = 512;
+
 const bps = z.int().min(0).max(10_000);
 
 export const parametersSchema = z.strictObject({
@@ -97,3 +100,37 @@ export const DEFAULT_PARAMETERS: Parameters = {
   jobsPerBlockMax: 1_024,
   bidsPerRoundMax: 1_024,
 };
+
+/** Least lease, in milliseconds: agents show signs of life every second at the most. */
+const LEASE_MS_MIN = 1_000;
+
+/** Least silence that counts as downtime: the coordinator shows signs of life every second. */
+const DOWNTIME_MS_MIN = 1_500;
+
+/**
+ * What is wrong with a document as a whole, in a sentence; null when it can be in force. The schema has seen to each
+ * member by itself.
+ */
+export function parametersFlaw(parameters: Parameters): string | null {
+  const { latenessPct, priorOnTimePpm, bidWindowMsMin, bidWindowMsMax, leaseMs, downtimeMsMin } = parameters;
+  if (latenessPct.length !== priorOnTimePpm.length) return 'latenessPct and priorOnTimePpm must be of one length';
+  if (latenessPct[0] !== 100) return 'latenessPct must begin with 100';
+  if (!isRising(latenessPct, 1)) return 'latenessPct must rise';
+  if (!isRising(priorOnTimePpm, 0)) return 'priorOnTimePpm must not fall';
+  if (bidWindowMsMin < 1 || bidWindowMsMin > bidWindowMsMax) {
+    return 'bidWindowMsMin must be positive and at most bidWindowMsMax';
+  }
+  if (parameters.priorMisses > parameters.priorJobs) return 'priorMisses must be at most priorJobs';
+  if (parameters.provingSamplesMin > parameters.provingSamplesMax) {
+    return 'provingSamplesMin must be at most provingSamplesMax';
+  }
+  if (leaseMs < LEASE_MS_MIN) return `leaseMs must be at least ${LEASE_MS_MIN}`;
+  if (downtimeMsMin < DOWNTIME_MS_MIN) return `downtimeMsMin must be at least ${DOWNTIME_MS_MIN}`;
+  // Silence that is too short to go on record must leave time to open a bid.
+  if (parameters.bidRevealMs <= downtimeMsMin) return 'bidRevealMs must be more than downtimeMsMin';
+  return null;
+}
+
+function isRising(values: readonly number[], leastStep: number): boolean {
+  return values.every((value, index) => index === 0 || value - values[index - 1]! >= leastStep);
+}

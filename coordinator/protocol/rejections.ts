@@ -53,6 +53,13 @@ export const REJECTIONS = {
 
   unknownRound: [404, 'There is no such round; read the open rounds again.'],
   roundClosed: [409, 'The round is closed; bid in the next one.'],
+  wrongSealing: [
+    422,
+    'This round is sealed the other way: where sealing is "receipt" place the bid, where it is "commitReveal" commit to it.',
+  ],
+  notSealed: [409, 'The round still takes commitments; open the bid once the log has its bidsSealed.'],
+  notCommitted: [422, 'This is not the bid whose digest counts for this prover; open the one that was committed to.'],
+  revealClosed: [409, 'The time to open bids is over; the deposit of an unopened bid is forfeited.'],
   roundFull: [429, 'The round has as many bids as it takes; bid in the next one.'],
   aboveMaxPrice: [422, 'The price is above the max price of the round; bid at or under it.'],
   bidExpired: [422, 'The bid expires before the round closes; sign one that lives longer.'],

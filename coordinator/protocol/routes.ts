@@ -3,9 +3,9 @@
  * Bodies are JSON; errors are problem details (RFC 9457) whose `code` is one of {@link REJECTIONS}.
  */
 import { z } from 'zod';
+import { BID_ROUTES } from './bidRoutes.js';
 import { artifactSchema, protocolNameSchema } from './entries.js';
 import {
-  bidSchema,
   blockRequestSchema,
   circuitRegistrationSchema,
   giveUpSchema,
@@ -13,8 +13,8 @@ import {
   proverRegistrationSchema,
   signedSchema,
 } from './messages.js';
-import type { RejectionCode } from './rejections.js';
 import { chunkWitnessInputSchema } from './rollup/chunkWitness.js';
+import { type Route, route, SIGNATURE } from './route.js';
 import {
   addressSchema,
   blockIdSchema,
@@ -29,7 +29,6 @@ import {
 import {
   acceptedSchema,
   accountViewSchema,
-  bidReceiptSchema,
   blockViewSchema,
   bundleViewSchema,
   circuitViewSchema,
@@ -40,36 +39,18 @@ import {
   jobViewSchema,
   marketViewSchema,
   PAGE_MAX,
+  parametersViewSchema,
   postingViewSchema,
   progressViewSchema,
   roundDetailSchema,
   roundViewSchema,
 } from './views.js';
 
-/** One route. `auth: 'token'` needs `Authorization: Bearer` from `logIn`. Body limits are in bytes. */
-export interface Route {
-  method: 'GET' | 'POST';
-  path: string;
-  summary: string;
-  auth?: 'token';
-  params?: z.ZodObject;
-  query?: z.ZodObject;
-  body?: z.ZodType;
-  bodyLimit?: number;
-  /** Absent for streams and texts, which `contentType` names. */
-  response?: z.ZodType;
-  contentType?: string;
-  rejections: readonly RejectionCode[];
-}
-
-const route = <const One extends Route>(one: One): One => one;
-
 const page = {
   /** Newest first; pass the last item's place to go on. */
   before: z.optional(integerText(Number.MAX_SAFE_INTEGER)),
   limit: z.optional(integerText(PAGE_MAX)),
 };
-const SIGNATURE = ['badSignature', 'highSSignature'] as const;
 const DATED = [...SIGNATURE, 'messageExpired', 'messageFromFuture'] as const;
 const CHALLENGE_BYTES = 4_096;
 
@@ -97,6 +78,14 @@ export const ROUTES = {
     summary: 'Who runs this market, under which parameters, and how long its log is.',
     response: marketViewSchema,
     rejections: [],
+  }),
+  getParameters: route({
+    method: 'GET',
+    path: '/v1/parameters/:version',
+    summary: 'The parameters of one version: a round keeps to those that were in force when it opened.',
+    params: z.strictObject({ version: integerText(Number.MAX_SAFE_INTEGER) }),
+    response: parametersViewSchema,
+    rejections: ['notFound'],
   }),
   getAccount: route({
     method: 'GET',
@@ -272,22 +261,7 @@ export const ROUTES = {
     response: roundDetailSchema,
     rejections: ['unknownRound'],
   }),
-  placeBid: route({
-    method: 'POST',
-    path: '/v1/bids',
-    summary: 'Places or replaces a sealed bid; the answer is a signed receipt.',
-    body: signedSchema(bidSchema),
-    response: bidReceiptSchema,
-    rejections: [
-      ...SIGNATURE,
-      'unknownProver',
-      'unknownRound',
-      'roundClosed',
-      'roundFull',
-      'aboveMaxPrice',
-      'bidExpired',
-    ],
-  }),
+  ...BID_ROUTES,
   submitProof: route({
     method: 'POST',
     path: '/v1/submissions',

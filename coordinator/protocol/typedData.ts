@@ -57,6 +57,7 @@ export const TYPED_DATA = {
     uint64('expiresAtMs'),
     bytes32('salt'),
   ],
+  BidCommitment: [string('roundId'), address('prover'), bytes32('commitment')],
   ProofSubmission: [string('jobId'), address('prover'), bytes32('contentHash')],
   GiveUp: [string('jobId'), address('prover'), string('reason'), string('detail')],
   ProverRegistration: [address('prover'), address('owner'), string('name'), uint64('issuedAtMs')],

@@ -15,7 +15,7 @@ import {
   protocolNameSchema,
   roleSchema,
 } from './entries.js';
-import { bidSchema, blockRequestSchema, signedSchema } from './messages.js';
+import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
 import { parametersSchema } from './parameters.js';
 import {
   addressSchema,
@@ -46,6 +46,9 @@ export const marketViewSchema = z.strictObject({
 });
 export type MarketView = z.infer<typeof marketViewSchema>;
 
+/** One version of the parameters. */
+export const parametersViewSchema = z.strictObject({ version: z.int().min(1), parameters: parametersSchema });
+
 /** The answer to an accepted command: which entries it became. A repeated message gets the very same answer. */
 export const acceptedSchema = z.strictObject({
   digest: bytes32Schema,
@@ -60,6 +63,8 @@ export const bidReceiptSchema = z.strictObject({
   ...acceptedSchema.shape,
   roundId: roundIdSchema,
   prover: addressSchema,
+  /** Digest of the bid: of what was sent, unless that was a commitment. */
+  commitment: bytes32Schema,
   /** Over the canonical JSON of `{ atMs, commitment, entryIndex, origin, prover, roundId }`. */
   receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
 });
@@ -187,10 +192,17 @@ export const roundViewSchema = z.strictObject({
   jobIds: z.array(jobIdSchema).max(10_000),
   step: count,
   parametersVersion: count,
+  sealing: sealingSchema,
   maxPriceWei: weiSchema,
   deadlineMs: unixMsSchema,
   openedAtMs: unixMsSchema,
   closesAtMs: unixMsSchema,
+  /** Of `commitReveal` rounds: when the commitments were complete, where the log says so, and until when bids open. */
+  sealedAtMs: nullableMs,
+  sealedEntryIndex: z.nullable(count),
+  revealsUntilMs: nullableMs,
+  /** The coordinator was down in that time: nobody forfeits. */
+  revealExcused: z.boolean(),
   clearedAtMs: nullableMs,
   bidCount: count,
 });

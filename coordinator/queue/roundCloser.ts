@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { Journal } from '#journal/journalPort.js';
 import type { ClearingInput, ClearingResult } from '#market/clear.js';
 import { clearingInput } from '#market/commands/closeRound.js';
+import { clearsAtMs, openedInOrder } from '#market/commitReveal.js';
 import { isLarge, type PreparedClearing } from '#market/preparedClearing.js';
 
 /** How often a large round is cleared beside the writer before the writer does it itself. */
@@ -59,7 +60,9 @@ async function closeRound(
 async function readInput(journal: Journal, roundId: string, nowMs: number): Promise<ClearingInput | null> {
   const round = journal.state().rounds.get(roundId);
   const asOfMs = Math.max(nowMs, journal.state().lastAtMs);
-  if (!round || round.clearedAtMs !== null || asOfMs < round.closesAtMs) return null;
+  const dueMs = round ? clearsAtMs(round) : null;
+  if (!round || round.clearedAtMs !== null || dueMs === null || asOfMs < dueMs) return null;
+  if (round.sealing === 'commitReveal') return clearingInput(journal.state(), round, openedInOrder(round), asOfMs);
   const bids = await journal.sealedBids([...round.bids.values()]);
   const byDigest = new Map(bids.map((bid) => [bid.digest, bid]));
   const inOrder = [...round.bids.values()].flatMap((digest) => byDigest.get(digest) ?? []);

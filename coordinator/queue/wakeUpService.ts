@@ -110,6 +110,9 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
     case 'closeRound':
       await options.closer.close(key);
       return;
+    case 'sealBids':
+      await options.journal.execute({ kind, roundId: key }, null);
+      return;
     case 'activateBackup':
     case 'expireJob':
       await options.journal.execute({ kind, jobId: key }, null);

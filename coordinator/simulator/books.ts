@@ -2,8 +2,9 @@
  * The checker: follows the durable log entry by entry and says what is not as it must be (I1 to I7 of ARCHITECTURE.md,
  * and that no innocent prover is slashed). It trusts nothing of the coordinator: its state is that of its own replay.
  */
+import { depositWeiOf } from '#market/commitReveal.js';
 import { Replay } from '#market/replay.js';
-import { type Assignment, type Job, type MarketState, parametersOf } from '#market/state.js';
+import { type Assignment, type Job, type MarketState, pinnedParameters } from '#market/state.js';
 import { wakeUpsOfJob } from '#market/wakeUps.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
@@ -129,6 +130,10 @@ export class Books {
       hold(`escrow:${job.blockId}`, job.maxPriceWei);
       for (const side of sidesOf(job)) hold(`bond:${side.prover}`, side.bondWei);
     }
+    for (const round of this.state.rounds.values()) {
+      const depositWei = round.clearedAtMs === null ? depositWeiOf(this.state, round) : 0n;
+      for (const prover of round.bids.keys()) hold(`bond:${prover}`, depositWei);
+    }
     let sumWei = 0n;
     for (const [account, wei] of this.state.balances) {
       sumWei += wei;
@@ -162,7 +167,7 @@ export class Books {
       if (!slashed) this.world.note('ending: a bond was excused');
       const delivery = this.world.deliveries.get(`${side.prover} ${job.jobId}`);
       if (!delivery || delivery.lost || side.status === 'gaveUp') continue;
-      const marginMs = parametersOf(this.state).deliveryMarginMs;
+      const marginMs = pinnedParameters(this.state, job).deliveryMarginMs;
       if (delivery.readyAtMs > Math.min(side.dueMs, job.deadlineMs - marginMs)) continue;
       const wasOut = this.outages.some(({ fromMs, toMs }) => fromMs <= delivery.readyAtMs && toMs >= job.deadlineMs);
       this.world.note('ending: ready in time, and yet expired');

@@ -8,6 +8,8 @@ export const PASSING: ReadonlySet<string> = new Set([
   'notActivated',
   'submissionPending',
   'roundFull',
+  'wrongSealing',
+  'notSealed',
   'unknownProver',
   'unknownRound',
   'unknownJob',

@@ -141,6 +141,7 @@ export class CoordinatorProcess {
     if (kind === 'verifyZkProof') this.judge(key);
     else if (kind === 'checkWitness') this.checkWitness(key);
     else if (kind === 'closeRound') this.writer.execute({ kind, roundId: key, bids: [] }, null);
+    else if (kind === 'sealBids') this.writer.execute({ kind, roundId: key }, null);
     else this.writer.execute({ kind, jobId: key }, null);
   }
 

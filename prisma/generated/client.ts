@@ -67,6 +67,11 @@ export type Command = Prisma.CommandModel
  */
 export type SealedBid = Prisma.SealedBidModel
 /**
+ * Model BidCommitment
+ * Commitments of `commitReveal` rounds that are not cleared yet, with the bids that were opened.
+ */
+export type BidCommitment = Prisma.BidCommitmentModel
+/**
  * Model JobInput
  * Private inputs, for the assigned provers only.
  */

@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import type { Entry } from '#protocol/entries.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { REJECTIONS, type RejectionCode } from '#protocol/rejections.js';
-import { ROUTES, type Route, type RouteName } from '#protocol/routes.js';
+import type { Route } from '#protocol/route.js';
+import { ROUTES, type RouteName } from '#protocol/routes.js';
 
 /** Parts of a request after its route's schemas. */
 // biome-ignore lint/suspicious/noExplicitAny: one handler type for all routes of a test's server
@@ -73,6 +74,7 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
       ...accepted,
       roundId: body.message.roundId,
       prover: body.message.prover,
+      commitment: `0x${'00'.repeat(32)}`,
       receiptSignature: `0x${'00'.repeat(64)}`,
     }),
   };

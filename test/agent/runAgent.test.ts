@@ -35,6 +35,11 @@ const round = () => ({
   jobIds: [`${BLOCK_ID}.0`, `${BLOCK_ID}.1`],
   step: 0,
   parametersVersion: 1,
+  sealing: 'receipt' as const,
+  sealedAtMs: null,
+  sealedEntryIndex: null,
+  revealsUntilMs: null,
+  revealExcused: false,
   maxPriceWei: (10n ** 18n).toString(),
   deadlineMs: Date.now() + 60_000,
   openedAtMs: Date.now(),
@@ -276,9 +281,10 @@ describe('an agent', () => {
     await until(() => happened('feedConnected'), 'the feed');
     const asked = callsOf('getAccount').length;
     for (let index = 0; index < 20; index += 1) {
-      const { openedAtMs: _opened, clearedAtMs: _cleared, bidCount: _bids, ...open } = round();
+      const { blockId, circuitId, jobIds, step, parametersVersion, sealing, maxPriceWei, deadlineMs } = round();
+      const terms = { blockId, circuitId, jobIds, step, parametersVersion, sealing, maxPriceWei, deadlineMs };
       const roundId = `${BLOCK_ID}.r${index}`;
-      coordinator.publish({ type: 'roundOpened', atMs: 1, ...open, roundId, closesAtMs: Date.now() - 1_000 });
+      coordinator.publish({ type: 'roundOpened', atMs: 1, ...terms, roundId, closesAtMs: Date.now() - 1_000 });
     }
     await until(() => events.filter(({ event }) => event === 'skipped').length === 20, 'the skips');
     expect(callsOf('getAccount')).toHaveLength(asked);

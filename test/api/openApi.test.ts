@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BODY_CODES, UNIVERSAL_CODES } from '#api/mountRoutes.js';
 import { openApiDocument } from '#api/openApi.js';
 import { REJECTIONS, type RejectionCode } from '#protocol/rejections.js';
-import { ROUTES, type Route, type RouteName } from '#protocol/routes.js';
+import type { Route } from '#protocol/route.js';
+import { ROUTES, type RouteName } from '#protocol/routes.js';
 import { type ApiMarket, openApiMarket } from '../setup/apiMarket.js';
 
 interface Operation {
@@ -27,6 +28,7 @@ function codesIn(file: string): string[] {
 
 const RULES: [file: string, routes: RouteName[]][] = [
   ['coordinator/market/commands/placeBid.ts', ['placeBid']],
+  ['coordinator/market/commands/commitBid.ts', ['commitBid', 'openBid']],
   ['coordinator/market/commands/submitBlock.ts', ['submitBlock']],
   ['coordinator/market/commands/deliver.ts', ['submitProof', 'giveUp']],
   ['coordinator/market/commands/register.ts', ['registerProver', 'registerCircuit', 'requestDeposit']],
@@ -36,7 +38,7 @@ const RULES: [file: string, routes: RouteName[]][] = [
   ['coordinator/api/handlers/jobs.ts', ['getJob', 'getJobInput', 'submitProof', 'giveUp']],
   ['coordinator/api/handlers/log.ts', ['getInclusion', 'getConsistency', 'followFeed']],
   ['coordinator/api/handlers/login.ts', ['logIn']],
-  ['coordinator/api/handlers/rounds.ts', ['getRound', 'placeBid']],
+  ['coordinator/api/handlers/rounds.ts', ['getRound', 'placeBid', 'commitBid', 'openBid']],
 ];
 
 describe('the table of routes', () => {

@@ -211,6 +211,46 @@ describe('the way of a block over HTTP', () => {
     }
   });
 
+  it('takes commitments, then the bids behind them, each with a receipt', async () => {
+    const terms = { maxPriceWei: '100000', missCostWei: '100000', sealing: 'commitReveal' as const };
+    const order = await call('submitBlock', { body: await blockOrder(market, requester, terms, 2) });
+    const prover = party(10);
+    const params = { roundId: order.roundId };
+    const bid = bidOn(market, prover, order.roundId);
+    const { digest: commitment } = await prover.sign('Bid', bid);
+    const opening = await signed(prover, 'Bid', bid);
+    await expect(call('placeBid', { body: opening })).rejects.toMatchObject({ code: 'wrongSealing' });
+    const body = await signed(prover, 'BidCommitment', { roundId: order.roundId, prover: prover.address, commitment });
+    const receipt = await call('commitBid', { body });
+    expect(receipt).toMatchObject({ roundId: order.roundId, prover: prover.address, commitment });
+    expect(await call('commitBid', { body })).toEqual(receipt);
+    await expect(call('openBid', { body: opening })).rejects.toMatchObject({ code: 'notSealed' });
+    const view = { sealing: 'commitReveal', bidCount: 1, commitments: [{ prover: prover.address, commitment }] };
+    expect(await call('getRound', { params })).toMatchObject({ ...view, sealedAtMs: null });
+    await market.driver.advance(2_000);
+    expect(await call('getRound', { params })).toMatchObject({ ...view, sealedAtMs: expect.any(Number) });
+    expect((await call('openBid', { body: opening })).commitment).toBe(commitment);
+    await market.driver.advance(100);
+    const { cleared } = await call('getRound', { params });
+    expect(cleared).toMatchObject({ bids: [opening], awards: [{ primary: { prover: prover.address } }] });
+    await expect(
+      call('openBid', { body: await signed(prover, 'Bid', { ...bid, priceWei: '1' }) }),
+    ).rejects.toMatchObject({ code: 'revealClosed' });
+  });
+
+  it('tells every version of the parameters', async () => {
+    const [first] = [await call('getMarket', {})];
+    const version = first.parametersVersion + 1;
+    const parameters = { ...first.parameters, lateBps: 1_234 };
+    await market.driver.run({ kind: 'setParameters', version, parameters, reason: 'a test' });
+    expect(await call('getMarket', {})).toMatchObject({ parametersVersion: version, parameters });
+    for (const [at, wanted] of [first.parameters, parameters].entries()) {
+      const answer = await call('getParameters', { params: { version: String(at + 1) } });
+      expect(answer).toEqual({ version: at + 1, parameters: wanted });
+    }
+    await expect(call('getParameters', { params: { version: '9' } })).rejects.toMatchObject({ code: 'notFound' });
+  });
+
   it('proves its log', async () => {
     const note = await call('getCheckpoint', {});
     const { size, rootHash: root } = checkpointOf(note);

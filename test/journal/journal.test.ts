@@ -8,7 +8,7 @@ import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
 import { invariantFlaws } from '../setup/invariants.js';
 import { JournalExecutor } from '../setup/journalExecutor.js';
-import { MarketDriver, type Party, party } from '../setup/marketDriver.js';
+import { ETH, MarketDriver, type Party, party } from '../setup/marketDriver.js';
 
 let database: TestDatabase;
 let first: JournalExecutor;
@@ -101,6 +101,36 @@ describe('the writer', () => {
       ...first.state().rounds.get(next.roundId)!.bids,
     ]);
     expect(again.state().blocks.has(blockId)).toBe(true);
+    await market.advance(300_000);
+  });
+
+  it('starts again as it was while bids are being opened, and keeps to the parameters of open rounds', async () => {
+    const { roundId } = await market.submitBlock(requester, 1, { sealing: 'commitReveal' });
+    await market.commit(provers[0]!, roundId, { priceWei: 900n });
+    const [one, two] = [
+      await market.commit(provers[1]!, roundId, { priceWei: 1_000n }),
+      await market.commit(provers[0]!, roundId, { priceWei: 800n }),
+    ];
+    // Commitments are bytes: another prover may send the same, and can never open them.
+    const commitment = market.state.rounds.get(roundId)!.bids.get(provers[0]!.address)!;
+    const message = { roundId, prover: provers[2]!.address, commitment };
+    const signed = await provers[2]!.sign('BidCommitment', message);
+    await market.run({ kind: 'commitBid', message, ...signed }, signed.digest);
+    await market.advance(1_000);
+    await market.openBid(provers[0]!, two.bid);
+    const parameters = { ...market.state.parameters.get(1)!, bidForfeitBps: 10_000, lateDamageBps: 1 };
+    await market.run({ kind: 'setParameters', version: 2, parameters, reason: 'a test' });
+    expect(await invariantFlaws(database.pool, first.acknowledged)).toEqual([]);
+    const again = await JournalExecutor.open(database.pool);
+    expect(again.state()).toEqual(first.state());
+    expect([...again.state().rounds.get(roundId)!.bids]).toEqual([...first.state().rounds.get(roundId)!.bids]);
+    await market.openBid(provers[1]!, one.bid);
+    await market.advance(3_000);
+    const forfeited = await database.pool.query(
+      `SELECT amount_wei::text AS wei FROM postings WHERE why = 'bidForfeited'`,
+    );
+    expect(forfeited.rows).toEqual([{ wei: (ETH / 20n).toString() }]);
+    expect((await database.pool.query('SELECT digest FROM bid_commitments')).rows).toEqual([]);
     await market.advance(300_000);
   });
 

@@ -211,10 +211,10 @@ export const LIES: Lie[] = [
     },
   ],
   [
-    'sets parameters that nobody decided',
+    'sets a version of the parameters that is not the next',
     (log) => {
       const { parameters, atMs } = entryOf(log, 'marketOpened');
-      return log.toSpliced(2, 0, { type: 'parametersSet', atMs, version: 2, parameters });
+      return log.toSpliced(2, 0, { type: 'parametersSet', atMs, version: 3, parameters, reason: 'because' });
     },
   ],
   [

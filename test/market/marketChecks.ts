@@ -2,10 +2,11 @@
  * What must hold of a market after every step, worked out from the log and not from the rules' own code: where the
  * money is, who was paid and slashed for which job, and that nothing is left lying about.
  */
+import { depositWeiOf } from '#market/commitReveal.js';
 import type { Assignment, MarketState } from '#market/state.js';
 import { wakeUpsOfJob } from '#market/wakeUps.js';
 import type { Award, Entry, EntryOf } from '#protocol/entries.js';
-import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
+import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { blockIdOf } from '#protocol/units.js';
 
 type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;
@@ -20,6 +21,10 @@ export function moneyFlaws(state: MarketState): string[] {
     hold(`escrow:${job.blockId}`, job.maxPriceWei);
     const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
     for (const side of sides) hold(`bond:${side.prover}`, side.bondWei);
+  }
+  for (const round of state.rounds.values()) {
+    const wei = round.clearedAtMs === null ? depositWeiOf(state, round) : 0n;
+    for (const prover of round.bids.keys()) hold(`bond:${prover}`, wei);
   }
   let sum = 0n;
   for (const [account, wei] of state.balances) {
@@ -45,6 +50,7 @@ export function idleFlaws(state: MarketState): string[] {
 
 /** What the log says of one job up to its end. */
 export interface JobStory {
+  parameters: Parameters;
   max: bigint;
   requester: string;
   deadlineMs: number;
@@ -71,6 +77,7 @@ export class Bookkeeper {
   readonly flaws: string[] = [];
   readonly seen: Record<string, number> = {};
   private readonly jobs = new Map<string, JobStory>();
+  private readonly versions = new Map<number, Parameters>();
   private index = 0;
 
   follow(entries: Entry[]): void {
@@ -88,7 +95,10 @@ export class Bookkeeper {
 
   private take(entry: Entry): void {
     if (entry.type === 'blockSubmitted') this.begin(entry);
-    else if (entry.type === 'roundCleared') for (const award of entry.awards) this.jobs.get(award.jobId)!.award = award;
+    else if (entry.type === 'marketOpened') this.versions.set(1, entry.parameters);
+    else if (entry.type === 'parametersSet') this.versions.set(entry.version, entry.parameters);
+    else if (entry.type === 'roundOpened') this.openRound(entry);
+    else if (entry.type === 'roundCleared') this.clear(entry);
     else if (entry.type === 'coordinatorStarted') this.goneFor(entry);
     else if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') this.end(entry);
     else if (entry.type === 'backupActivated') {
@@ -105,9 +115,32 @@ export class Bookkeeper {
     }
   }
 
+  /** A job keeps to the parameters that were in force when its newest round opened. */
+  private openRound({ jobIds, parametersVersion }: EntryOf<'roundOpened'>): void {
+    if (parametersVersion !== this.versions.size) this.flaws.push(`a round opens under version ${parametersVersion}`);
+    const parameters = this.versions.get(parametersVersion)!;
+    for (const jobId of jobIds) this.jobs.get(jobId)!.parameters = parameters;
+  }
+
+  private clear({ roundId, awards, unawarded, bids, postings }: EntryOf<'roundCleared'>): void {
+    for (const award of awards) this.jobs.get(award.jobId)!.award = award;
+    const { jobId } = (awards[0] ?? unawarded[0])!;
+    if (this.jobs.get(jobId)!.parameters !== this.versions.get(this.versions.size))
+      this.note('cleared by an old version');
+    const opened = new Set(bids.map(({ message }) => message.prover as string));
+    for (const { from, why } of postings) {
+      if (why !== 'bidForfeited' && why !== 'bidDepositReturned') continue;
+      const isOpened = opened.has(from.slice('bond:'.length));
+      if (isOpened && why === 'bidForfeited')
+        this.flaws.push(`${from} forfeits for ${roundId}, and has opened its bid`);
+      this.note(why === 'bidForfeited' ? 'deposit: forfeited' : `deposit: ${isOpened ? 'returned' : 'excused'}`);
+    }
+  }
+
   private begin({ message, jobs }: EntryOf<'blockSubmitted'>): void {
     for (const { jobId } of jobs) {
       this.jobs.set(jobId, {
+        parameters: DEFAULT_PARAMETERS,
         max: BigInt(message.maxPriceWei),
         requester: message.requester,
         deadlineMs: message.deadlineMs,
@@ -189,7 +222,7 @@ export class Bookkeeper {
     const late = activatedAt !== null && activatedAt < receivedAt && isTooLate;
     this.note(entry.role === 'backup' ? 'proven by backup' : late ? 'proven late' : 'proven in time');
     if (entry.role === 'primary') {
-      const lateWei = late ? (price * BigInt(DEFAULT_PARAMETERS.lateBps)) / 10_000n : 0n;
+      const lateWei = late ? (price * BigInt(story.parameters.lateBps)) / 10_000n : 0n;
       const got = earned(entry, primary.prover) - BigInt(primary.bondWei);
       if (got !== price - lateWei) say(`the primary got ${got} of ${price}, late ${late}`);
     } else {
@@ -232,7 +265,7 @@ function isInnocent(isBackup: boolean, prover: string, story: JobStory): boolean
   const { award, gaps, deadlineMs, activatedAtMs } = story;
   const startMs = gaps.reduce((ms, { gapMs }) => ms + gapMs, award!.backupStartMs ?? 0);
   if (dueMsOf(prover, isBackup ? deadlineMs : award!.primaryDueMs, story) > deadlineMs) return true;
-  return isBackup && (activatedAtMs === null || activatedAtMs > startMs + DEFAULT_PARAMETERS.deliveryMarginMs);
+  return isBackup && (activatedAtMs === null || activatedAtMs > startMs + story.parameters.deliveryMarginMs);
 }
 
 /** When a side was due, with the time that the coordinator cost it added, unless it was due before that. */

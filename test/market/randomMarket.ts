@@ -2,9 +2,12 @@
  * A market at random: every step is drawn from one seed, so that a seed is a whole story. Parties behave well, badly
  * and at odd times; verdicts come in any order; wake-ups are handled late; the coordinator goes away and comes back.
  */
+
+import { isRevealing } from '#market/commitReveal.js';
 import { awaitsWitness } from '#market/fault.js';
+import { parametersOf } from '#market/state.js';
 import { scheduleOf } from '#protocol/blockTerms.js';
-import type { BlockRequest } from '#protocol/messages.js';
+import type { Bid, BlockRequest } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
 import type { Hex } from '#protocol/units.js';
 import { DOMAIN, ETH, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
@@ -63,6 +66,7 @@ export class RandomMarket {
   private readonly jobIds: string[] = [];
   private readonly roundIds: string[] = [];
   private waiting: Waiting[] = [];
+  private readonly committed: { prover: Party; bid: Bid }[] = [];
   private readonly signed: boolean;
 
   constructor(seed: number, signed: boolean) {
@@ -73,7 +77,13 @@ export class RandomMarket {
 
   /** Opens the market: two requesters, two to six provers, of which some share an owner. */
   async open(): Promise<void> {
-    await this.driver.open({ leaseMs: 4_000, downtimeMsMin: 1_000, invalidProofsMax: 2, provingSamplesMin: 2 });
+    await this.driver.open({
+      leaseMs: 4_000,
+      downtimeMsMin: 1_000,
+      invalidProofsMax: 2,
+      provingSamplesMin: 2,
+      bidRevealMs: 2_000,
+    });
     await this.driver.run({ kind: 'startCoordinator', lastSignMs: this.driver.nowMs, cause: 'start' });
     for (const requester of this.requesters) await this.driver.fund(requester.address, 40n * ETH);
     const count = 2 + this.dice.below(5);
@@ -87,7 +97,9 @@ export class RandomMarket {
   async step(): Promise<void> {
     const roll = this.dice.below(100);
     if (roll < 8) await this.submitBlock();
-    else if (roll < 34) await this.bid();
+    else if (roll < 32) await this.bid();
+    else if (roll < 36) await this.openBids();
+    else if (roll < 37) await this.setParameters();
     else if (roll < 52) await this.passTime();
     else if (roll < 74) await this.deliver();
     else if (roll < 86) await this.judge();
@@ -117,6 +129,7 @@ export class RandomMarket {
       deadlineMs: driver.nowMs + 7_000 + dice.below(60_000),
       missCostWei: (dice.pick([0n, 1n, 2n, 10n, 100n]) * ETH).toString(),
       backup: dice.pick(['market', 'market', 'required', 'none']),
+      sealing: dice.chance(35) ? 'commitReveal' : 'receipt',
       award: fastest ? 'fastest' : 'cheapest',
       pricing: fastest || dice.chance(20) ? 'first' : 'vickrey',
     };
@@ -135,14 +148,63 @@ export class RandomMarket {
     if (this.roundIds.length === 0) return;
     const open = [...this.driver.state.rounds.values()].filter(({ clearedAtMs }) => clearedAtMs === null);
     const roundId = open.length > 0 && dice.chance(90) ? dice.pick(open).roundId : dice.pick(this.roundIds);
-    await this.driver.bid(dice.pick(this.provers), roundId, {
+    const prover = dice.pick(this.provers);
+    const terms = {
       priceWei: (ETH * BigInt(dice.below(1_050))) / 1_000n,
       standbyWei: (ETH * BigInt(dice.below(60))) / 1_000n,
       maxJobs: 1 + dice.below(5),
       maxConcurrent: 1 + dice.below(3),
       provingMsP95: 500 + dice.below(12_000),
       lifeMs: dice.pick([100, 2_000, 600_000, 600_000]),
-    });
+    };
+    const isCommitted = this.driver.state.rounds.get(roundId)?.sealing === 'commitReveal';
+    if (isCommitted === dice.chance(97)) {
+      const { executed, bid } = await this.driver.commit(prover, roundId, terms);
+      if (executed.ok) this.committed.push({ prover, bid });
+    } else {
+      await this.driver.bid(prover, roundId, terms);
+    }
+  }
+
+  /** Opens bids: at times early, late, replaced, another than the one committed to, or that of another prover. */
+  private async openBids(): Promise<void> {
+    const { dice, driver } = this;
+    const isDue = ({ bid }: { bid: Bid }) => {
+      const round = driver.state.rounds.get(bid.roundId);
+      return round !== undefined && isRevealing(round);
+    };
+    const due = this.committed.filter(isDue);
+    for (const { prover, bid } of due) {
+      if (dice.chance(20)) continue;
+      const message = dice.chance(5) ? { ...bid, priceWei: '1' } : bid;
+      await driver.openBid(dice.chance(3) ? dice.pick(this.provers) : prover, message);
+      if (dice.chance(10)) await driver.openBid(prover, bid);
+    }
+    if (due.length === 0 && this.committed.length > 0) {
+      const { prover, bid } = dice.pick(this.committed);
+      await driver.openBid(prover, bid);
+    }
+  }
+
+  /** The operator changes its mind while rounds are open and jobs run. */
+  private async setParameters(): Promise<void> {
+    const { dice, driver } = this;
+    const parameters = {
+      ...parametersOf(driver.state),
+      bidRevealMs: dice.pick([2_000, 3_000, 8_000]),
+      bidForfeitBps: dice.pick([0, 500, 2_000]),
+      lateBps: dice.pick([0, 2_000, 10_000]),
+      lateDamageBps: dice.pick([0, 2_000, 5_000]),
+      slashRescuerBps: dice.pick([0, 5_000, 10_000]),
+      deliveryMarginMs: dice.pick([0, 1_000, 2_000, 4_000]),
+      leaseMs: dice.pick([2_000, 4_000, 20_000]),
+      downtimeMsMin: dice.pick([1_500, 1_900]),
+      invalidProofsMax: dice.pick([1, 2, 4]),
+      provingSamplesMax: dice.pick([2, 20]),
+      bidsPerRoundMax: dice.pick([2, 1_024]),
+    };
+    const version = driver.state.parametersVersion + (dice.chance(90) ? 1 : 0);
+    await driver.run({ kind: 'setParameters', version, parameters, reason: 'at random' });
   }
 
   /** Time passes; sometimes the wake-ups of that time are handled only at its end. */

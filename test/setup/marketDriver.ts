@@ -9,7 +9,7 @@ import type { Command, Decision } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, type Job, type MarketState } from '#market/state.js';
-import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { type WakeUpKind, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
@@ -65,7 +65,7 @@ export class MemoryExecutor implements Executor {
 
   private complete(command: Command): Command {
     const round = command.kind === 'closeRound' ? this.live.rounds.get(command.roundId) : undefined;
-    if (command.kind !== 'closeRound' || !round) return command;
+    if (command.kind !== 'closeRound' || round?.sealing !== 'receipt') return command;
     return { ...command, bids: [...round.bids.values()].map((digest) => this.bids.get(digest)!) };
   }
 }
@@ -194,8 +194,29 @@ export class MarketDriver {
   }
 
   async bid(prover: Party, roundId: string, terms: BidTerms): Promise<Executed> {
+    const message = this.bidOn(prover, roundId, terms);
+    const { digest, signature } = await prover.sign('Bid', message);
+    return this.run({ kind: 'placeBid', message, signature, digest }, digest);
+  }
+
+  /** Commits to a bid in a `commitReveal` round; {@link openBid} opens it. */
+  async commit(prover: Party, roundId: string, terms: BidTerms) {
+    const bid = this.bidOn(prover, roundId, terms);
+    const { digest: commitment } = await prover.sign('Bid', bid);
+    const message = { roundId, prover: prover.address, commitment };
+    const { digest, signature } = await prover.sign('BidCommitment', message);
+    const executed = await this.run({ kind: 'commitBid', message, signature, digest }, digest);
+    return { executed, bid };
+  }
+
+  async openBid(prover: Party, message: Bid): Promise<Executed> {
+    const { digest, signature } = await prover.sign('Bid', message);
+    return this.run({ kind: 'openBid', message, signature, digest }, digest);
+  }
+
+  private bidOn(prover: Party, roundId: string, terms: BidTerms): Bid {
     this.salt += 1;
-    const message: Bid = {
+    return {
       roundId,
       prover: prover.address,
       priceWei: terms.priceWei.toString(),
@@ -206,8 +227,6 @@ export class MarketDriver {
       expiresAtMs: this.nowMs + (terms.lifeMs ?? 1_000_000),
       salt: `0x${this.salt.toString(16).padStart(64, '0')}`,
     };
-    const { digest, signature } = await prover.sign('Bid', message);
-    return this.run({ kind: 'placeBid', message, signature, digest }, digest);
   }
 
   /**
@@ -221,9 +240,7 @@ export class MarketDriver {
       if (!next) break;
       this.nowMs = Math.max(this.nowMs, next.dueMs);
       const { kind, key } = next;
-      const executed = await this.run(
-        kind === 'closeRound' ? { kind, roundId: key, bids: [] } : { kind: kind as 'expireJob', jobId: key },
-      );
+      const executed = await this.run(wakeUpCommand(kind, key));
       if (executed.ok && executed.entries.length === 0) idle.add(`${kind} ${key} ${next.dueMs}`);
     }
     this.nowMs = Math.max(this.nowMs, untilMs);
@@ -284,6 +301,12 @@ export class MarketDriver {
   freeWei(one: Party): bigint {
     return this.state.balances.get(`account:${one.address}`) ?? 0n;
   }
+}
+
+/** What the coordinator does at a wake-up. */
+function wakeUpCommand(kind: WakeUpKind, key: string): Command {
+  if (kind === 'closeRound') return { kind, roundId: key, bids: [] };
+  return kind === 'sealBids' ? { kind, roundId: key } : { kind: kind as 'expireJob', jobId: key };
 }
 
 /** The entries of one type among those of an answer; fails the test when the command was rejected. */

@@ -1,4 +1,4 @@
-import { assignmentOf, parametersOf } from '#market/state.js';
+import { assignmentOf, type MarketState, parametersOf, pinnedParameters } from '#market/state.js';
 import type { Address } from '#protocol/units.js';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Handlers } from '../handler.js';
@@ -19,9 +19,15 @@ export function heartbeatHandlers(deps: ApiDeps, reads: MarketReads): Handlers<'
         if (held.has(report.jobId)) deps.heartbeats.note({ ...report, prover: account, lastSeenMs });
       }
       const dropJobIds = [...new Set(body.jobs.map(({ jobId }) => jobId))].filter((jobId) => !held.has(jobId));
-      return { leaseMs: parametersOf(deps.journal.state()).leaseMs, nowMs: deps.nowMs(), dropJobIds };
+      return { leaseMs: shortestLeaseMs(deps.journal.state(), held), nowMs: deps.nowMs(), dropJobIds };
     },
   };
+}
+
+/** The shortest lease of the jobs held, and of what may be held next: jobs keep to the parameters of their rounds. */
+function shortestLeaseMs(state: MarketState, jobIds: Iterable<string>): number {
+  const jobs = [...jobIds].flatMap((jobId) => state.jobs.get(jobId) ?? []);
+  return Math.min(parametersOf(state).leaseMs, ...jobs.map((job) => pinnedParameters(state, job).leaseMs));
 }
 
 /**

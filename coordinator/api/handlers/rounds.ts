@@ -1,6 +1,8 @@
 import { bidFlaw } from '#market/commands/placeBid.js';
 import { canonicalBytes } from '#protocol/log/canonicalJson.js';
 import type { Bid } from '#protocol/messages.js';
+import type { Hex } from '#protocol/units.js';
+import type { Accepted, BidReceipt } from '#protocol/views.js';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Commands } from '../commands.js';
 import type { Handlers } from '../handler.js';
@@ -13,7 +15,7 @@ export function roundHandlers(
   deps: ApiDeps,
   reads: MarketReads,
   commands: Commands,
-): Handlers<'listOpenRounds' | 'getRound' | 'placeBid'> {
+): Handlers<'listOpenRounds' | 'getRound' | 'placeBid' | 'commitBid' | 'openBid'> {
   return {
     listOpenRounds: async () => {
       const rounds = await reads.openRounds(deps.nowMs());
@@ -37,15 +39,39 @@ export function roundHandlers(
       if (checked instanceof Refused) return checked;
       const { digest } = checked;
       const accepted = await commands.execute({ kind: 'placeBid', message, signature, digest }, digest);
-      if (accepted instanceof Refused) return accepted;
-      const { roundId, prover } = message;
-      const { atMs, firstIndex: entryIndex } = accepted;
-      const origin = deps.journal.state().market!.origin;
-      const receipt = canonicalBytes({ atMs, commitment: digest, entryIndex, origin, prover, roundId });
-      const receiptSignature = `0x${Buffer.from(deps.journal.sign(receipt)).toString('hex')}`;
-      return { ...accepted, roundId, prover, receiptSignature };
+      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest);
+    },
+
+    commitBid: async ({ body: { message, signature } }) => {
+      const checked = await commands.check('BidCommitment', { message, signature }, message.prover, null);
+      if (checked instanceof Refused) return checked;
+      const { digest } = checked;
+      const accepted = await commands.execute({ kind: 'commitBid', message, signature, digest }, digest);
+      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, message.commitment);
+    },
+
+    openBid: async ({ body: { message, signature } }) => {
+      const checked = await commands.check('Bid', { message, signature }, message.prover, null);
+      if (checked instanceof Refused) return checked;
+      const { digest } = checked;
+      const accepted = await commands.execute({ kind: 'openBid', message, signature, digest }, digest);
+      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest);
     },
   };
+}
+
+/** The operator's signed word on where in the log a bid, its commitment or its opening stands. */
+function receiptOf(
+  { journal }: ApiDeps,
+  accepted: Accepted,
+  { roundId, prover }: Pick<Bid, 'roundId' | 'prover'>,
+  commitment: Hex,
+): BidReceipt {
+  const { atMs, firstIndex: entryIndex } = accepted;
+  const { origin } = journal.state().market!;
+  const receipt = canonicalBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
+  const receiptSignature = `0x${Buffer.from(journal.sign(receipt)).toString('hex')}`;
+  return { ...accepted, roundId, prover, commitment, receiptSignature };
 }
 
 /**
@@ -60,6 +86,7 @@ async function cheapBidNo({ journal, nowMs }: ApiDeps, reads: MarketReads, bid: 
     if (!stored) return refuse('unknownRound', `${bid.roundId} is not in the log`);
     return stored.clearedAtMs === null ? null : refuse('roundClosed', `it closed at ${stored.closesAtMs}`);
   }
+  if (round.sealing !== 'receipt') return refuse('wrongSealing', 'its sealing is commitReveal');
   if (round.clearedAtMs !== null || nowMs() >= round.closesAtMs) {
     return refuse('roundClosed', `it closed at ${round.closesAtMs}`);
   }

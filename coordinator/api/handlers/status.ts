@@ -8,7 +8,7 @@ import { refuse } from '../refused.js';
 export function statusHandlers(
   deps: ApiDeps,
   reads: MarketReads,
-): Handlers<'getHealth' | 'getReadiness' | 'getMarket'> {
+): Handlers<'getHealth' | 'getReadiness' | 'getMarket' | 'getParameters'> {
   return {
     getHealth: async () => ({ status: 'ok' }),
     getReadiness: async () => {
@@ -20,6 +20,10 @@ export function statusHandlers(
         return refuse('unavailable');
       }
       return { status: 'ok' };
+    },
+    getParameters: async ({ params: { version } }) => {
+      const parameters = deps.journal.state().parameters.get(version);
+      return parameters ? { version, parameters } : refuse('notFound', `the newest version is in /v1/market`);
     },
     getMarket: async () => {
       const treeSize = await reads.logSize();

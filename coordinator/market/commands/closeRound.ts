@@ -4,6 +4,7 @@ import { sha256Bytes } from '#protocol/sha256.js';
 import type { Hex } from '#protocol/units.js';
 import { type Candidate, type ClearingInput, clear } from '../clear.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
+import { clearsAtMs, depositPostings, depositWeiOf, openedInOrder } from '../commitReveal.js';
 import { expireUnsold } from '../ending.js';
 import { loadOf } from '../load.js';
 import { CLEARING_AGE_MS_MAX, isSameInput } from '../preparedClearing.js';
@@ -13,13 +14,14 @@ import {
   compactPostings,
   freeWei,
   type MarketState,
+  type OpenedBid,
   parametersOf,
   pinnedParameters,
   posting,
   type Round,
   recordKey,
 } from '../state.js';
-import { openRound } from './submitBlock.js';
+import { openRound, revealMsOf } from './submitBlock.js';
 
 /**
  * Clears a round whose window has closed: publishes all bids, awards its jobs and locks the bonds. Jobs without an
@@ -28,14 +30,15 @@ import { openRound } from './submitBlock.js';
  */
 export function closeRound(state: MarketState, command: CommandOf<'closeRound'>, nowMs: number): Decision {
   const round = state.rounds.get(command.roundId);
-  if (!round || round.clearedAtMs !== null || nowMs < round.closesAtMs) return NOTHING;
+  const dueMs = round && clearsAtMs(round);
+  if (!round || round.clearedAtMs !== null || dueMs === null || nowMs < dueMs!) return NOTHING;
   const { asOfMs = nowMs, prepared } = command;
-  if (asOfMs < round.closesAtMs || asOfMs > nowMs || nowMs - asOfMs > CLEARING_AGE_MS_MAX) return NOTHING;
-  const bids = bidsInOrder(round, command.bids);
+  if (asOfMs < dueMs! || asOfMs > nowMs || nowMs - asOfMs > CLEARING_AGE_MS_MAX) return NOTHING;
+  const bids = round.sealing === 'receipt' ? bidsInOrder(round, command.bids) : openedInOrder(round);
   const input = clearingInput(state, round, bids, asOfMs);
   if (prepared && !isSameInput(prepared.input, input)) return NOTHING;
   const { awards, unawarded } = prepared?.result ?? clear(input);
-  const postings: Posting[] = [];
+  const postings: Posting[] = depositPostings(state, round, blockOf(state, round).request.requester);
   for (const { primary, backup } of awards) {
     for (const side of backup ? [primary, backup] : [primary]) {
       postings.push(posting(`account:${side.prover}`, `bond:${side.prover}`, BigInt(side.bondWei), 'bondLocked'));
@@ -62,7 +65,7 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
 export function clearingInput(
   state: MarketState,
   round: Round,
-  bids: CommandOf<'closeRound'>['bids'],
+  bids: readonly OpenedBid[],
   nowMs: number,
 ): ClearingInput {
   const parameters = pinnedParameters(state, round);
@@ -93,7 +96,8 @@ function candidateOf(state: MarketState, round: Round, bid: Candidate['bid']): C
   return {
     bid,
     owner: state.provers.get(bid.prover)!.owner,
-    freeWei: freeWei(state, bid.prover),
+    // The deposit of an opened bid is given back by the clearing itself, before bonds are locked.
+    freeWei: freeWei(state, bid.prover) + depositWeiOf(state, round),
     load: loadOf(state.commitments.get(bid.prover)?.values() ?? [], bid.maxConcurrent),
     provingMsP95: provingMsP95(bid.provingMsP95, record, parameters),
     missPpm: missPpm(record, parameters),
@@ -126,7 +130,12 @@ function afterwards(
   const { bidWindowsMs } = block.request;
   const parameters = parametersOf(state);
   const step = round.step + 1;
-  const soonestMs = nowMs + (bidWindowsMs[step] ?? 0) + parameters.provingTimeMsMin + parameters.deliveryMarginMs;
+  const soonestMs =
+    nowMs +
+    (bidWindowsMs[step] ?? 0) +
+    revealMsOf(block.request, parameters) +
+    parameters.provingTimeMsMin +
+    parameters.deliveryMarginMs;
   if (step < bidWindowsMs.length && soonestMs <= round.deadlineMs) {
     const jobIds = unawarded.map(({ jobId }) => jobId);
     return [openRound(block, jobIds, step, state.parametersVersion, nowMs)];

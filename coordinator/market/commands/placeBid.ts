@@ -1,5 +1,6 @@
 import type { Bid } from '#protocol/messages.js';
 import { type Rejection, reject } from '#protocol/rejections.js';
+import type { Address } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
 import { type MarketState, pinnedParameters, type Round } from '../state.js';
 
@@ -10,9 +11,10 @@ import { type MarketState, pinnedParameters, type Round } from '../state.js';
 export function placeBid(state: MarketState, command: CommandOf<'placeBid'>, nowMs: number): Decision {
   const round = state.rounds.get(command.message.roundId);
   if (!round) return reject('unknownRound', `${command.message.roundId} is not open`);
+  if (round.sealing !== 'receipt') return reject('wrongSealing', 'its sealing is commitReveal');
   const flaw = bidFlaw(command.message, round);
   if (flaw) return { ok: false, rejection: flaw };
-  return commitBid(state, round, command.message.prover, command.digest, nowMs);
+  return logBid(state, round, command.message.prover, command.digest, nowMs);
 }
 
 /** What is wrong with a bid by itself; null when it may count. Checked at arrival. */
@@ -32,19 +34,25 @@ export function priceFlaw(bid: Bid, round: Round): Rejection | null {
 }
 
 /** The part of taking a bid that needs only its commitment, which is all that a replay sees before the clearing. */
-export function commitBid(
+export function logBid(
   state: MarketState,
   round: Round,
   prover: Bid['prover'],
   commitment: CommandOf<'placeBid'>['digest'],
   nowMs: number,
 ): Decision {
-  if (!state.provers.has(prover)) return reject('unknownProver');
-  if (round.clearedAtMs !== null || nowMs >= round.closesAtMs) {
-    return reject('roundClosed', `it closed at ${round.closesAtMs}`);
+  const flaw = entranceFlaw(state, round, prover, nowMs);
+  if (flaw) return { ok: false, rejection: flaw };
+  return accept({ type: 'bidPlaced', atMs: nowMs, roundId: round.roundId, prover, commitment });
+}
+
+/** Why a prover may not bid in a round now, whatever it bids; null when it may. */
+export function entranceFlaw(state: MarketState, round: Round, prover: Address, nowMs: number): Rejection | null {
+  if (!state.provers.has(prover)) return reject('unknownProver').rejection;
+  if (round.clearedAtMs !== null || round.sealedAtMs !== null || nowMs >= round.closesAtMs) {
+    return reject('roundClosed', `it closed at ${round.closesAtMs}`).rejection;
   }
   const { bidsPerRoundMax } = pinnedParameters(state, round);
-  if (!round.bids.has(prover) && round.bids.size >= bidsPerRoundMax)
-    return reject('roundFull', `${bidsPerRoundMax} bids`);
-  return accept({ type: 'bidPlaced', atMs: nowMs, roundId: round.roundId, prover, commitment });
+  const isFull = !round.bids.has(prover) && round.bids.size >= bidsPerRoundMax;
+  return isFull ? reject('roundFull', `${bidsPerRoundMax} bids`).rejection : null;
 }

@@ -53,6 +53,7 @@ export function openRound(
     jobIds,
     step,
     parametersVersion,
+    sealing: block.request.sealing,
     maxPriceWei: roundPricesWei[step]!,
     deadlineMs,
     closesAtMs: nowMs + bidWindowsMs[step]!,
@@ -71,7 +72,8 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   if (wrongSchedule) return wrongSchedule;
   const { provingTimeMsMin, jobsPerBlockMax } = parameters;
   if (message.deadlineMs <= nowMs) return reject('deadlinePassed', `it passed ${nowMs - message.deadlineMs} ms ago`);
-  const earliestMs = nowMs + message.bidWindowsMs[0]! + provingTimeMsMin + parameters.deliveryMarginMs;
+  const biddingMs = message.bidWindowsMs[0]! + revealMsOf(message, parameters);
+  const earliestMs = nowMs + biddingMs + provingTimeMsMin + parameters.deliveryMarginMs;
   if (message.deadlineMs < earliestMs) return reject('deadlineTooNear', `the earliest possible is ${earliestMs}`);
   if (message.deadlineMs > nowMs + DEADLINE_MS_MAX) return reject('deadlineTooFar');
   if (jobs.length === 0) return reject('invalidBlock', 'it has nothing to prove');
@@ -82,6 +84,11 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const heldWei = freeWei(state, message.requester);
   if (heldWei < escrowWei) return reject('insufficientFunds', `needs ${escrowWei} wei in escrow, has ${heldWei}`);
   return null;
+}
+
+/** How long a round of a request goes on behind its window, so that bids can be opened, in milliseconds. */
+export function revealMsOf({ sealing }: Pick<BlockRequest, 'sealing'>, { bidRevealMs }: Parameters): number {
+  return sealing === 'commitReveal' ? bidRevealMs : 0;
 }
 
 function checkSchedule(message: BlockRequest, parameters: Parameters): Decision | null {

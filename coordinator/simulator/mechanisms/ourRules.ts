@@ -99,7 +99,8 @@ export class OurRules {
     const { deadlineMs } = this.job(jobs[0]!.jobId);
     const maxPriceWei = String(this.terms.maxPriceWei);
     const times = { deadlineMs, closesAtMs: nowMs };
-    const what = { roundId, blockId, circuitId: CIRCUIT_ID, jobIds: jobs.map(({ jobId }) => jobId) };
+    const jobIds = jobs.map(({ jobId }) => jobId);
+    const what = { roundId, blockId, circuitId: CIRCUIT_ID, jobIds, sealing: 'receipt' as const };
     this.fold({ type: 'roundOpened', ...what, ...times, step, parametersVersion: 1, maxPriceWei }, atMs);
     const bids = offers.map((offer) => bidOf(offer, roundId, deadlineMs));
     const input = clearingInput(this.state, this.state.rounds.get(roundId)!, bids, nowMs);

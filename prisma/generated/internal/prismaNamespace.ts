@@ -402,6 +402,7 @@ export const ModelName = {
   LogTile: 'LogTile',
   Command: 'Command',
   SealedBid: 'SealedBid',
+  BidCommitment: 'BidCommitment',
   JobInput: 'JobInput',
   MarketFact: 'MarketFact',
   Balance: 'Balance',
@@ -431,7 +432,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "logHead" | "entry" | "logTile" | "command" | "sealedBid" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "circuit" | "block" | "round" | "job" | "wakeUp" | "replica" | "heartbeat"
+    modelProps: "logHead" | "entry" | "logTile" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "circuit" | "block" | "round" | "job" | "wakeUp" | "replica" | "heartbeat"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -802,6 +803,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.SealedBidCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.SealedBidCountAggregateOutputType> | number
+        }
+      }
+    }
+    BidCommitment: {
+      payload: Prisma.$BidCommitmentPayload<ExtArgs>
+      fields: Prisma.BidCommitmentFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.BidCommitmentFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.BidCommitmentFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        findFirst: {
+          args: Prisma.BidCommitmentFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.BidCommitmentFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        findMany: {
+          args: Prisma.BidCommitmentFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>[]
+        }
+        create: {
+          args: Prisma.BidCommitmentCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        createMany: {
+          args: Prisma.BidCommitmentCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.BidCommitmentCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>[]
+        }
+        delete: {
+          args: Prisma.BidCommitmentDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        update: {
+          args: Prisma.BidCommitmentUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        deleteMany: {
+          args: Prisma.BidCommitmentDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.BidCommitmentUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.BidCommitmentUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>[]
+        }
+        upsert: {
+          args: Prisma.BidCommitmentUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$BidCommitmentPayload>
+        }
+        aggregate: {
+          args: Prisma.BidCommitmentAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateBidCommitment>
+        }
+        groupBy: {
+          args: Prisma.BidCommitmentGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.BidCommitmentGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.BidCommitmentCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.BidCommitmentCountAggregateOutputType> | number
         }
       }
     }
@@ -1932,6 +2007,18 @@ export const SealedBidScalarFieldEnum = {
 export type SealedBidScalarFieldEnum = (typeof SealedBidScalarFieldEnum)[keyof typeof SealedBidScalarFieldEnum]
 
 
+export const BidCommitmentScalarFieldEnum = {
+  digest: 'digest',
+  roundId: 'roundId',
+  prover: 'prover',
+  commitment: 'commitment',
+  entryIndex: 'entryIndex',
+  opened: 'opened'
+} as const
+
+export type BidCommitmentScalarFieldEnum = (typeof BidCommitmentScalarFieldEnum)[keyof typeof BidCommitmentScalarFieldEnum]
+
+
 export const JobInputScalarFieldEnum = {
   jobId: 'jobId',
   input: 'input'
@@ -2082,6 +2169,14 @@ export const JsonNullValueInput = {
 } as const
 
 export type JsonNullValueInput = (typeof JsonNullValueInput)[keyof typeof JsonNullValueInput]
+
+
+export const NullableJsonNullValueInput = {
+  DbNull: DbNull,
+  JsonNull: JsonNull
+} as const
+
+export type NullableJsonNullValueInput = (typeof NullableJsonNullValueInput)[keyof typeof NullableJsonNullValueInput]
 
 
 export const QueryMode = {
@@ -2368,6 +2463,7 @@ export type GlobalOmitConfig = {
   logTile?: Prisma.LogTileOmit
   command?: Prisma.CommandOmit
   sealedBid?: Prisma.SealedBidOmit
+  bidCommitment?: Prisma.BidCommitmentOmit
   jobInput?: Prisma.JobInputOmit
   marketFact?: Prisma.MarketFactOmit
   balance?: Prisma.BalanceOmit

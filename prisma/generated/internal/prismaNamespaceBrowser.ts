@@ -56,6 +56,7 @@ export const ModelName = {
   LogTile: 'LogTile',
   Command: 'Command',
   SealedBid: 'SealedBid',
+  BidCommitment: 'BidCommitment',
   JobInput: 'JobInput',
   MarketFact: 'MarketFact',
   Balance: 'Balance',
@@ -138,6 +139,18 @@ export const SealedBidScalarFieldEnum = {
 } as const
 
 export type SealedBidScalarFieldEnum = (typeof SealedBidScalarFieldEnum)[keyof typeof SealedBidScalarFieldEnum]
+
+
+export const BidCommitmentScalarFieldEnum = {
+  digest: 'digest',
+  roundId: 'roundId',
+  prover: 'prover',
+  commitment: 'commitment',
+  entryIndex: 'entryIndex',
+  opened: 'opened'
+} as const
+
+export type BidCommitmentScalarFieldEnum = (typeof BidCommitmentScalarFieldEnum)[keyof typeof BidCommitmentScalarFieldEnum]
 
 
 export const JobInputScalarFieldEnum = {
@@ -290,6 +303,14 @@ export const JsonNullValueInput = {
 } as const
 
 export type JsonNullValueInput = (typeof JsonNullValueInput)[keyof typeof JsonNullValueInput]
+
+
+export const NullableJsonNullValueInput = {
+  DbNull: DbNull,
+  JsonNull: JsonNull
+} as const
+
+export type NullableJsonNullValueInput = (typeof NullableJsonNullValueInput)[keyof typeof NullableJsonNullValueInput]
 
 
 export const QueryMode = {
