@@ -4,6 +4,7 @@
  * A job's escrow share is its max price. The requester pays price plus standby fee, fixed at the award, whoever
  * delivers; the rest goes back. What the cover costs beyond the price comes out of the primary's bond.
  */
+import { lateDamageWei } from '#protocol/bonds.js';
 import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 import { lacksInput } from './fault.js';
@@ -104,10 +105,12 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
     return;
   }
   payout.fromBond(primary, backup.prover, dearerWei, 'cover');
-  const damageWei = primary.bondWei - dearerWei - job.standbyFeeWei;
-  const rescuerWei = (damageWei * BigInt(pinnedParameters(state, job).slashRescuerBps)) / 10_000n;
+  const parameters = pinnedParameters(state, job);
+  const damageWei = lateDamageWei(job.maxPriceWei, parameters);
+  const rescuerWei = (damageWei * BigInt(parameters.slashRescuerBps)) / 10_000n;
   payout.fromBond(primary, backup.prover, rescuerWei, 'slashToRescuer');
-  payout.fromBond(primary, 'requester', primary.bondWei - dearerWei - rescuerWei, 'slashToRequester');
+  payout.fromBond(primary, 'requester', damageWei - rescuerWei + job.standbyFeeWei, 'slashToRequester');
+  payout.fromBond(primary, primary.prover, primary.bondWei - dearerWei - damageWei - job.standbyFeeWei, 'bondReleased');
 }
 
 /**
@@ -142,8 +145,13 @@ export function expireAwarded(state: MarketState, job: Job, nowMs: number): Entr
   const excused = excusedOf(state, job);
   for (const side of [job.primary, job.backup]) {
     if (!side) continue;
-    if (!excused.includes(side.prover)) payout.fromBond(side, 'requester', side.bondWei, 'slashToRequester');
-    else payout.releaseBond(side);
+    // What a bond holds for dearer cover was not needed.
+    const feeWei = side === job.primary ? job.standbyFeeWei : 0n;
+    const owedWei = excused.includes(side.prover)
+      ? 0n
+      : lateDamageWei(job.maxPriceWei, pinnedParameters(state, job)) + feeWei;
+    payout.fromBond(side, 'requester', owedWei, 'slashToRequester');
+    payout.fromBond(side, side.prover, side.bondWei - owedWei, 'bondReleased');
   }
   const postings = payout.close();
   return { type: 'jobExpired', atMs: nowMs, jobId: job.jobId, reason: 'deadlinePassed', excused, postings };

@@ -5,7 +5,7 @@
 import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { isRevealing } from './commitReveal.js';
-import { recordMiss, recordProving } from './record.js';
+import { recordOutcomes, recordProving } from './record.js';
 import {
   type Assignment,
   assignmentOf,
@@ -193,7 +193,7 @@ const EVOLVERS: Evolvers = {
     job.outcome = 'proven';
     job.deliveredBy = role;
     job.provingMs = recordProving(state, job, submission);
-    recordMiss(state, job);
+    recordOutcomes(state, job, atMs);
     endJob(state, job, atMs);
     state.blocks.get(job.blockId)!.provenCount += 1;
   },
@@ -206,7 +206,7 @@ const EVOLVERS: Evolvers = {
     const job = jobOf(state, jobId);
     job.outcome = 'expired';
     job.outcomeReason = reason;
-    recordMiss(state, job, excused);
+    recordOutcomes(state, job, atMs, excused);
     endJob(state, job, atMs);
     state.blocks.get(blockIdOf(jobId))!.expiredCount += 1;
   },
@@ -235,6 +235,7 @@ function shiftAssignment(side: Assignment, lostMs: number, atMs: number): void {
   if (side.dueMs >= atMs - lostMs) side.dueMs += lostMs;
   // What counts as proving time begins later too.
   if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + lostMs, atMs);
+  if (side.freeFromMs >= atMs - lostMs) side.freeFromMs += lostMs;
 }
 
 /** A prover's newest commitment counts, and takes a new place in the order. */

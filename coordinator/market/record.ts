@@ -1,15 +1,16 @@
 /**
- * What the log shows of a prover on a circuit: how often it needed cover, and how long it takes to prove. Clearing
- * uses this record, not the prover's word.
+ * What the log shows of a prover on a circuit: how its assignments went, and how long it takes to prove. Clearing uses
+ * this record, not the prover's word.
  */
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
 import { lacksInput } from './fault.js';
 import {
   type Assignment,
-  isLate,
   type Job,
   type MarketState,
+  NEVER,
+  type Outcome,
   type ProverRecord,
   pinnedParameters,
   recordKey,
@@ -21,7 +22,7 @@ function recordOf(state: MarketState, prover: Address, circuitId: Hex): ProverRe
   const key = recordKey(prover, circuitId);
   const found = state.records.get(key);
   if (found) return found;
-  const fresh = { prover, circuitId, assigned: 0, missed: 0, provingMs: [], receivedAtMs: [] };
+  const fresh = { prover, circuitId, accepted: 0, outcomes: [], provingMs: [], receivedAtMs: [] };
   state.records.set(key, fresh);
   return fresh;
 }
@@ -38,6 +39,7 @@ export function recordProving(state: MarketState, job: Job, submission: Submissi
   const slotFreeMs = record.receivedAtMs.at(-side.slots) ?? 0;
   const startMs = Math.max(side.activeSinceMs ?? submission.receivedAtMs, slotFreeMs);
   const provingMs = Math.max(1, submission.receivedAtMs - startMs);
+  record.accepted += 1;
   record.provingMs = [...record.provingMs, provingMs].slice(-provingSamplesMax);
   record.receivedAtMs = [...record.receivedAtMs, submission.receivedAtMs]
     .sort((a, b) => a - b)
@@ -45,34 +47,69 @@ export function recordProving(state: MarketState, job: Job, submission: Submissi
   return provingMs;
 }
 
-/**
- * Counts an ended job for those who had to prove it; whoever is excused, or lacked the input, is not counted. A primary whose zkProof came
- * before its backup was called has not missed, however long the verdict took; a backup that gave up has, called or not.
- */
-export function recordMiss(state: MarketState, job: Job, excused: readonly Address[] = []): void {
-  const isExcused = (side: Assignment) => excused.includes(side.prover) || lacksInput(side);
-  if (job.primary && (job.deliveredBy === 'primary' || !isExcused(job.primary))) {
-    const record = recordOf(state, job.primary.prover, job.circuitId);
-    record.assigned += 1;
-    if (job.deliveredBy !== 'primary' || isLate(job, acceptedOf(job).receivedAtMs)) record.missed += 1;
+/** Keeps how an ended job went for each of its sides; for whoever is excused nothing is kept. */
+export function recordOutcomes(state: MarketState, job: Job, atMs: number, excused: readonly Address[] = []): void {
+  const parameters = pinnedParameters(state, job);
+  for (const side of [job.primary, job.backup]) {
+    if (!side || isExcused(job, side, excused)) continue;
+    const latenessPct = side === job.primary ? primaryLateness(job, parameters) : backupLateness(job, parameters);
+    const record = recordOf(state, side.prover, job.circuitId);
+    const outcome: Outcome = { atMs, latenessPct, reachable: !side.leaseMissed };
+    record.outcomes = [...record.outcomes, outcome].slice(-parameters.outcomesMax);
   }
-  const refused = job.backup?.status === 'gaveUp';
-  if (job.backup && (job.activatedAtMs !== null || refused) && !isExcused(job.backup)) {
-    const record = recordOf(state, job.backup.prover, job.circuitId);
-    record.assigned += 1;
-    if (job.deliveredBy === null || (refused && job.deliveredBy !== 'backup')) record.missed += 1;
+}
+
+/** Whoever delivered needs no excuse; an excuse, or an input that the coordinator did not serve, is for the others. */
+function isExcused(job: Job, side: Assignment, excused: readonly Address[]): boolean {
+  const hasDelivered = job.deliveredBy !== null && side === job[job.deliveredBy];
+  return !hasDelivered && (excused.includes(side.prover) || lacksInput(side));
+}
+
+/** A primary that had not delivered when somebody else ended the job never did. */
+function primaryLateness(job: Job, parameters: Parameters): number {
+  const { primary, deliveredBy } = job;
+  if (deliveredBy !== 'primary' || !primary) return NEVER;
+  return latenessPct(primary, primary.activeSinceMs ?? 0, acceptedOf(job).receivedAtMs, parameters);
+}
+
+/** A backup that was called but overtaken by its primary is not judged; one that gave up is, called or not. */
+function backupLateness(job: Job, parameters: Parameters): number | null {
+  const { backup, deliveredBy, activatedAtMs } = job;
+  if (!backup) return null;
+  if (deliveredBy === 'backup') {
+    const fromMs = Math.max(backup.activeSinceMs ?? 0, backup.freeFromMs);
+    return latenessPct(backup, fromMs, acceptedOf(job).receivedAtMs, parameters);
   }
+  if (backup.status === 'gaveUp') return NEVER;
+  return activatedAtMs === null || deliveredBy === 'primary' ? null : NEVER;
+}
+
+/** Time taken in percent of the promised, rounded up; the delivery margin is not counted. */
+function latenessPct(side: Assignment, fromMs: number, receivedAtMs: number, parameters: Parameters): number {
+  const takenMs = Math.max(0, receivedAtMs - fromMs - parameters.deliveryMarginMs);
+  return Math.min(NEVER - 1, Math.ceil((takenMs * 100) / side.promisedMs));
 }
 
 function acceptedOf(job: Job): Submission {
   return job.submissions.find(({ verdict }) => verdict === 'valid') as Submission;
 }
 
-/** Chance, in parts per million, that a prover needs cover: its misses over its assignments, smoothed by the prior. */
-export function missPpm(record: ProverRecord | undefined, parameters: Parameters): number {
-  const missed = parameters.priorMisses + (record?.missed ?? 0);
-  const assigned = parameters.priorJobs + (record?.assigned ?? 0);
-  return Math.min(1_000_000, Math.floor((missed * 1_000_000) / assigned));
+/** The outcomes that count at a moment: none that are older than the window. */
+export function recentOutcomes(record: ProverRecord | undefined, parameters: Parameters, nowMs: number): Outcome[] {
+  return (record?.outcomes ?? []).filter(({ atMs }) => atMs >= nowMs - parameters.recordWindowMs);
+}
+
+/**
+ * The on-time curve, turned round: at each point of the grid the chance, in parts per million, that the prover has not
+ * delivered by then. Smoothed by the prior; never rises.
+ */
+export function missCurve(record: ProverRecord | undefined, parameters: Parameters, nowMs: number): number[] {
+  const { priorJobs, priorOnTimePpm } = parameters;
+  const proven = recentOutcomes(record, parameters, nowMs).flatMap((one) => one.latenessPct ?? []);
+  return parameters.latenessPct.map((pct, at) => {
+    const onTime = proven.filter((lateness) => lateness <= pct).length;
+    return 1_000_000 - Math.floor((priorJobs * priorOnTimePpm[at]! + 1_000_000 * onTime) / (priorJobs + proven.length));
+  });
 }
 
 /** Longest proving time that a bid can promise and an award can state, in milliseconds: a day. */

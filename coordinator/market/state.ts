@@ -31,14 +31,27 @@ export interface Prover {
   registeredAtMs: number;
 }
 
+/** How an assignment went. */
+export interface Outcome {
+  /** When its job ended. */
+  atMs: number;
+  /** Time taken in percent of the promised; {@link NEVER} when it did not deliver, null when it never had to prove. */
+  latenessPct: number | null;
+  /** False when its lease lapsed. */
+  reachable: boolean;
+}
+
+/** The lateness of what was not delivered: above any that is measured. */
+export const NEVER = 1_000_000_000;
+
 /** What the log shows of one prover on one circuit. */
 export interface ProverRecord {
   prover: Address;
   circuitId: Hex;
-  /** Assignments in which the prover had to prove: as primary, or as an activated backup. */
-  assigned: number;
-  /** Those of them that needed cover or were not delivered. */
-  missed: number;
+  /** zkProofs of it that were accepted. */
+  accepted: number;
+  /** How its newest assignments went, oldest first, at most `outcomesMax`; those that it was excused from are left out. */
+  outcomes: Outcome[];
   /** Newest proving times, oldest first, at most `provingSamplesMax`. */
   provingMs: number[];
   /** When the newest zkProofs came in, oldest first: a prover's jobs queue behind one another. */
@@ -107,6 +120,9 @@ export interface Assignment {
   bondWei: bigint;
   provingMsP95: number;
   slots: number;
+  promisedMs: number;
+  /** When its slots are free of what it ran at the award; shifted by the coordinator's downtime. */
+  freeFromMs: number;
   missPpm: number;
   dueMs: number;
   /** `standby`: waits; `active`: must prove; `gaveUp`: out. */
@@ -285,6 +301,8 @@ export function beginAssignment(side: Award['primary'], role: Role, dueMs: numbe
     bondWei: BigInt(side.bondWei),
     provingMsP95: side.provingMsP95,
     slots: side.slots,
+    promisedMs: side.promisedMs,
+    freeFromMs: side.freeFromMs,
     missPpm: side.missPpm,
     dueMs,
     status: active ? 'active' : 'standby',

@@ -3,6 +3,7 @@
  * its canonical JSON (RFC 8785). Money is a decimal string of wei; `atMs` is the coordinator's clock and never falls.
  */
 import { z } from 'zod';
+import { explanationSchema, unmetDemandSchema } from './explanations.js';
 import {
   bidCommitmentSchema,
   bidSchema,
@@ -65,11 +66,11 @@ export type Role = z.infer<typeof roleSchema>;
 /** Why a job of a round got no award. */
 export const noAwardReasonSchema = z.enum([
   'noBids',
+  'noneEligible',
   'allAboveMaxPrice',
   'noCapacity',
   'noneInTime',
   'noBond',
-  'noBackup',
   'notWorthIt',
 ]);
 export type NoAwardReason = z.infer<typeof noAwardReasonSchema>;
@@ -84,7 +85,14 @@ export const assignmentSchema = z.strictObject({
   /** The larger of promised and measured. */
   provingMsP95: z.int().min(1).max(86_400_000),
   slots: z.int().min(1).max(1_024),
-  /** Chance, in parts per million, that this prover needs cover, as it stood at clearing. */
+  /** How long it is promised to take, queue and all, from `freeFromMs` or from its start if that is later. */
+  promisedMs: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  /** When its slots are free of what it runs already. */
+  freeFromMs: unixMsSchema,
+  /**
+   * Chance of a miss, in parts per million, as it stood at clearing: of a primary by the backup's start (alone: by the
+   * deadline), of a backup from that start to the deadline.
+   */
   missPpm: z.int().min(0).max(1_000_000),
 });
 
@@ -98,6 +106,8 @@ export const awardSchema = z.strictObject({
   primaryDueMs: unixMsSchema,
   /** Null without a backup. */
   backupStartMs: z.nullable(unixMsSchema),
+  /** Demands of the policy and of the newcomers' rule that could not be met at a reasonable cost. */
+  unmet: z.array(unmetDemandSchema).max(4),
 });
 export type Award = z.infer<typeof awardSchema>;
 
@@ -218,6 +228,8 @@ export const ENTRY_SCHEMAS = {
     tieSeed: bytes32Schema,
     awards: z.array(awardSchema).max(10_000),
     unawarded: z.array(z.strictObject({ jobId: jobIdSchema, reason: noAwardReasonSchema })).max(10_000),
+    /** What became of each bid and why, in the order of the bids. */
+    explanations: z.array(explanationSchema).max(10_000),
     postings,
   }),
   leaseMissed: entry('leaseMissed', {

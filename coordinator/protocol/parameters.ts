@@ -28,8 +28,7 @@ export const parametersSchema = z.strictObject({
   lateDamageBps: bps,
   /** Part of the late damage that goes to the rescuer; the rest compensates the requester. */
   slashRescuerBps: bps,
-  /** Prior of a miss, as counts: the chance is (priorMisses + missed) / (priorJobs + assigned). */
-  priorMisses: z.int().min(0).max(1_000_000),
+  /** Weight of the prior of an on-time curve, in jobs. */
   priorJobs: z.int().min(1).max(1_000_000),
   /** The grid of on-time curves: elapsed time in percent of the promised, rising from 100. */
   latenessPct: z.array(z.int().min(100).max(100_000)).min(1).max(16),
@@ -77,7 +76,6 @@ export const DEFAULT_PARAMETERS: Parameters = {
   lateBps: 2_000,
   lateDamageBps: 2_000,
   slashRescuerBps: 5_000,
-  priorMisses: 1,
   priorJobs: 20,
   latenessPct: [100, 125, 150, 200, 300, 500],
   priorOnTimePpm: [900_000, 930_000, 940_000, 945_000, 950_000, 950_000],
@@ -120,7 +118,6 @@ export function parametersFlaw(parameters: Parameters): string | null {
   if (bidWindowMsMin < 1 || bidWindowMsMin > bidWindowMsMax) {
     return 'bidWindowMsMin must be positive and at most bidWindowMsMax';
   }
-  if (parameters.priorMisses > parameters.priorJobs) return 'priorMisses must be at most priorJobs';
   if (parameters.provingSamplesMin > parameters.provingSamplesMax) {
     return 'provingSamplesMin must be at most provingSamplesMax';
   }

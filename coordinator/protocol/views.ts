@@ -15,6 +15,7 @@ import {
   protocolNameSchema,
   roleSchema,
 } from './entries.js';
+import { explanationSchema } from './explanations.js';
 import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
 import { parametersSchema } from './parameters.js';
 import {
@@ -31,6 +32,7 @@ import {
 export const PAGE_MAX = 1_000;
 
 const count = z.int().min(0);
+const parameter = parametersSchema.shape;
 const nullableMs = z.nullable(unixMsSchema);
 
 export const marketViewSchema = z.strictObject({
@@ -122,6 +124,8 @@ const assignmentViewSchema = z.strictObject({
   bondWei: weiSchema,
   provingMsP95: count,
   slots: count,
+  promisedMs: count,
+  freeFromMs: unixMsSchema,
   missPpm: count,
   dueMs: unixMsSchema,
   status: z.enum(['standby', 'active', 'gaveUp']),
@@ -219,9 +223,50 @@ export const roundDetailSchema = z.strictObject({
       tieSeed: bytes32Schema,
       awards: z.array(awardSchema).max(10_000),
       unawarded: z.array(z.strictObject({ jobId: jobIdSchema, reason: noAwardReasonSchema })).max(10_000),
+      /** In the order of the bids. */
+      explanations: z.array(explanationSchema).max(10_000),
     }),
   ),
 });
+
+/** A prover's score on a circuit with all that it is calculated from; shares are null where there is nothing to share. */
+export const scoreViewSchema = z.strictObject({
+  circuitId: bytes32Schema,
+  isEligible: z.boolean(),
+  /** The parts that are below the line. */
+  flaws: z.array(z.enum(['onTime', 'latency', 'reachable'])).max(3),
+  /** Ended assignments that count; those of them that had to prove; those of these that delivered. */
+  outcomes: count,
+  proven: count,
+  delivered: count,
+  /** Delivered within the promised time. */
+  onTime: count,
+  onTimePpm: z.nullable(count),
+  /** Time taken in percent of the promised of all that was delivered, sorted; how many of them are outliers. */
+  latenessPct: z.array(count).max(1_000),
+  outliers: count,
+  /** Median without the outliers. */
+  latencyPct: z.nullable(count),
+  reachable: count,
+  reachablePpm: z.nullable(count),
+});
+export type ScoreView = z.infer<typeof scoreViewSchema>;
+
+/** The scores of a prover on every circuit that it has a record of, and the line that they are held against. */
+export const scoresViewSchema = z.strictObject({
+  prover: addressSchema,
+  nowMs: unixMsSchema,
+  line: z.strictObject({
+    scoreOutcomesMin: parameter.scoreOutcomesMin,
+    scoreOnTimePpmMin: parameter.scoreOnTimePpmMin,
+    scoreLatencyPctMax: parameter.scoreLatencyPctMax,
+    scoreReachablePpmMin: parameter.scoreReachablePpmMin,
+    recordWindowMs: parameter.recordWindowMs,
+    outcomesMax: parameter.outcomesMax,
+  }),
+  scores: z.array(scoreViewSchema).max(10_000),
+});
+export type ScoresView = z.infer<typeof scoresViewSchema>;
 
 /** Everything a prover needs to take up (again) what it holds. */
 export const duesViewSchema = z.strictObject({ prover: addressSchema, jobs: z.array(jobViewSchema).max(10_000) });

@@ -45,6 +45,8 @@ export function sideOf(prover: Address, more: Partial<NonNullable<JobView['prima
     bondWei: '10',
     provingMsP95: 1_000,
     slots: 1,
+    promisedMs: 1_000,
+    freeFromMs: Date.now(),
     missPpm: 50_000,
     dueMs: Date.now() + 30_000,
     status: 'active' as const,
@@ -94,8 +96,9 @@ export function jobOf(index: number, more: Partial<JobView> = {}): JobView {
 /** An award of a job to `primary`, as the log tells it; the agent reads the rest from its dues. */
 export function clearedFor(primary: Address, job: JobView): EntryOf<'roundCleared'> {
   const side = { ...sideOf(primary) };
-  const { prover, owner, priceBidWei, bondWei, provingMsP95, slots, missPpm } = side;
-  const assignment = { prover, owner, priceBidWei, bondWei, provingMsP95, slots, missPpm };
+  const { prover, owner, priceBidWei, bondWei, provingMsP95, slots, promisedMs, freeFromMs, missPpm } = side;
+  const times = { provingMsP95, slots, promisedMs, freeFromMs };
+  const assignment = { prover, owner, priceBidWei, bondWei, ...times, missPpm };
   return {
     type: 'roundCleared',
     atMs: Date.now(),
@@ -112,9 +115,11 @@ export function clearedFor(primary: Address, job: JobView): EntryOf<'roundCleare
         standbyFeeWei: '0',
         primaryDueMs: job.deadlineMs,
         backupStartMs: null,
+        unmet: [],
       },
     ],
     unawarded: [],
+    explanations: [],
     postings: [],
   };
 }

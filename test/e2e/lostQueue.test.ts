@@ -96,11 +96,13 @@ it('with no bell ever ringing, jobs expire: refunded, and compensated out of the
   expect(await market.log.wait('blockCompleted', order.blockId)).toMatchObject({ proven: 0, expired: 4 });
   const gained = new Map(parties().map((address) => [address, 0n]));
   const add = (address: string, wei: bigint) => gained.set(address as never, gained.get(address as never)! + wei);
-  for (const { jobId, primary, backup } of awards) {
+  for (const { jobId, primary, backup, standbyFeeWei } of awards) {
     const isCalled = market.log.all('backupActivated', order.blockId).some((one) => one.jobId === jobId);
     for (const side of backup && isCalled ? [primary, backup] : [primary]) {
-      add(side.prover, -BigInt(side.bondWei));
-      add(parties()[0]!, BigInt(side.bondWei));
+      const feeWei = side === primary ? BigInt(standbyFeeWei) : 0n;
+      const owedWei = (MAX_PRICE_WEI * BigInt(market.view.parameters.lateDamageBps)) / 10_000n + feeWei;
+      add(side.prover, -owedWei);
+      add(parties()[0]!, owedWei);
     }
   }
   const after = await moneyOf();

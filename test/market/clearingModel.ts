@@ -1,234 +1,252 @@
 /**
- * A second opinion on clearing, written from ARCHITECTURE.md and not from the code: every choice is enumerated, costs
- * are exact integers scaled by 10^12. With the generator of the rounds that the two are compared on.
+ * A second opinion on clearing, written from ARCHITECTURE.md and not from the code: every way to clear a round is tried,
+ * in exact integers scaled by 10^12. How a job can be sold depends only on how many jobs of each kind everybody has won
+ * before, so that the rest of a round is worked out once for each such state.
  */
-import { bytesToHex } from '@noble/hashes/utils.js';
-import fc from 'fast-check';
 import type { Candidate, ClearingInput } from '#market/clear.js';
 import type { Award } from '#protocol/entries.js';
-import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
-import { sha256Bytes } from '#protocol/sha256.js';
-import type { Address } from '#protocol/units.js';
 
-export const NOW_MS = 1_800_000_000_000;
-export const MAX_WEI = 1_000n;
 const E12 = 1_000_000_000_000n;
 const E6 = 1_000_000n;
 
-/** What a candidate has left while the jobs of a round are given out one by one. */
-export interface Left {
-  candidate: Candidate;
-  runningMs: number;
-  standbyMs: number;
-  jobs: number;
-  freeWei: bigint;
-}
+/** Jobs of a round that a candidate has won: as primary, as backup. */
+export type Won = readonly [primaries: number, standbys: number];
 
-export interface Option {
-  primary: Left;
-  backup: Left | null;
-  cost: bigint;
+/** One way to sell one job. */
+export interface Way {
+  /** Places in the list of candidates; -1 for no backup. */
+  primary: number;
+  backup: number;
+  startMs: number | null;
+  q: number;
+  r: number;
+  promisedMs: number;
+  standbyPromisedMs: number;
+  freeFromMs: number;
+  plain: bigint;
+  charged: bigint;
+  unmet: string[];
   finishMs: number;
 }
 
-export function leftOf(candidate: Candidate): Left {
-  const { runningMs, standbyMs } = candidate.load;
-  return { candidate, runningMs, standbyMs, jobs: candidate.bid.maxJobs, freeWei: candidate.freeWei };
-}
+export class ClearingModel {
+  readonly input: ClearingInput;
+  readonly candidates: readonly Candidate[];
+  readonly dueMs: number;
+  private readonly lateWei: bigint;
+  private readonly chargeWei: bigint;
+  private readonly holdsNewcomers: boolean;
+  private readonly rest = new Map<string, bigint>();
+  private readonly pairs = new Map<string, Way[]>();
 
-const priceOf = ({ candidate }: Left) => BigInt(candidate.bid.priceWei);
-const standbyOf = ({ candidate }: Left) => BigInt(candidate.bid.standbyWei);
-const missOf = ({ candidate }: Left) => BigInt(candidate.missPpm);
-
-/** When a prover would be done with one more job, everything it has taken on in front. */
-export function finishOf({ candidate, runningMs, standbyMs }: Left): number {
-  return NOW_MS + Math.ceil((runningMs + standbyMs) / candidate.load.slots) + candidate.provingMsP95;
-}
-
-/** The latest call that leaves a backup its time, its other standby duties in front. */
-export function latestCallOf({ candidate, standbyMs }: Left, dueMs: number): number {
-  return dueMs - candidate.provingMsP95 - Math.ceil(standbyMs / candidate.load.slots);
-}
-
-export function dueOf(input: ClearingInput): number {
-  return input.deadlineMs - input.parameters.deliveryMarginMs;
-}
-
-function isFit(left: Left, input: ClearingInput): boolean {
-  const late = (input.maxPriceWei * BigInt(input.parameters.lateDamageBps)) / 10_000n;
-  const bondWei = 2n * input.maxPriceWei + late;
-  return (
-    priceOf(left) <= input.maxPriceWei && left.jobs > 0 && finishOf(left) <= dueOf(input) && left.freeWei >= bondWei
-  );
-}
-
-/** Every choice that the rules allow for one job, with owner `without` away. */
-export function optionsOf(lefts: Left[], input: ClearingInput, without: Address | null = null): Option[] {
-  const fit = lefts.filter((left) => left.candidate.owner !== without && isFit(left, input));
-  const options: Option[] = [];
-  for (const primary of fit) {
-    const q = missOf(primary);
-    const finishMs = finishOf(primary);
-    if (input.policy.backup !== 'required') {
-      const cost = priceOf(primary) * E12 + q * input.missCostWei * E6;
-      options.push({ primary, backup: null, cost, finishMs });
-    }
-    if (input.policy.backup === 'none') continue;
-    for (const backup of fit) {
-      if (backup.candidate.owner === primary.candidate.owner) continue;
-      if (finishMs + input.parameters.deliveryMarginMs > latestCallOf(backup, dueOf(input))) continue;
-      if (priceOf(primary) + standbyOf(backup) > input.maxPriceWei) continue;
-      const certain = (priceOf(primary) + standbyOf(backup)) * E12;
-      const cost = certain + q * priceOf(backup) * E6 + q * missOf(backup) * input.missCostWei;
-      options.push({ primary, backup, cost, finishMs });
-    }
+  /** @param without - an owner that has not bid */
+  constructor(input: ClearingInput, without: string | null = null) {
+    this.input = input;
+    this.candidates = input.candidates.filter(({ owner }) => owner !== without);
+    this.dueMs = input.deadlineMs - input.parameters.deliveryMarginMs;
+    this.lateWei = (input.requestMaxPriceWei * BigInt(input.parameters.lateDamageBps)) / 10_000n;
+    this.chargeWei = 2n * input.requestMaxPriceWei + input.missCostWei;
+    this.holdsNewcomers = this.candidates.some((one) => !one.isNewcomer && this.canBePrimary(one, [0, 0], false));
   }
-  return options;
+
+  /** Cost of a job that nobody gets: that of a miss with every charge that there could be. */
+  get nobody(): bigint {
+    const { policy, candidates, missCostWei } = this.input;
+    let charges = 0n;
+    if (policy.backup === 'required') charges += 1n;
+    if (policy.minSuccessPpm > 0) charges += 2n;
+    if (policy.maxOwnerShareBps < 10_000) charges += 1n;
+    const newcomers = candidates.filter(({ isNewcomer }) => isNewcomer).length;
+    if (newcomers > 0 && newcomers < candidates.length) charges += 1n;
+    return (missCostWei + charges * this.chargeWei) * E12;
+  }
+
+  private finishMs({ load, provingMsP95 }: Candidate, [primaries, standbys]: Won): number {
+    const queueMs = load.runningMs + load.standbyMs + (primaries + standbys) * provingMsP95;
+    return this.input.nowMs + Math.ceil(queueMs / load.slots) + provingMsP95;
+  }
+
+  private hasRoom(one: Candidate, [primaries, standbys]: Won, held: boolean): boolean {
+    if (one.ineligible !== null || BigInt(one.bid.priceWei) > this.input.maxPriceWei) return false;
+    if (held && one.isNewcomer && one.heldJobs + primaries + standbys > 0) return false;
+    return primaries + standbys < one.bid.maxJobs;
+  }
+
+  private canPay(one: Candidate, primaries: number, standbys: number): boolean {
+    const largestWei = 2n * this.input.requestMaxPriceWei + this.lateWei;
+    return BigInt(primaries) * largestWei + BigInt(standbys) * this.lateWei <= one.freeWei;
+  }
+
+  canBePrimary(one: Candidate, won: Won, held = this.holdsNewcomers): boolean {
+    return (
+      this.hasRoom(one, won, held) && this.finishMs(one, won) <= this.dueMs && this.canPay(one, won[0] + 1, won[1])
+    );
+  }
+
+  private canBeBackup(one: Candidate, won: Won): boolean {
+    if (this.holdsNewcomers && one.isNewcomer) return false;
+    return this.hasRoom(one, won, this.holdsNewcomers) && this.canPay(one, won[0], won[1] + 1);
+  }
+
+  /** Chance to miss within `availableMs` of work that is promised to take `promisedMs`. */
+  private miss(one: Candidate, promisedMs: number, availableMs: number): number {
+    const { latenessPct } = this.input.parameters;
+    const level = latenessPct.findLastIndex((pct) => Math.ceil((promisedMs * pct) / 100) <= availableMs);
+    return level < 0 ? 1_000_000 : one.missPpm[level]!;
+  }
+
+  /** Every way to sell one job after so much was won. */
+  waysAfter(won: readonly Won[]): Way[] {
+    const ways: Way[] = [];
+    const capped = this.cappedOwners(won);
+    for (const [at, one] of this.candidates.entries()) {
+      if (!this.canBePrimary(one, won[at]!)) continue;
+      const isCapped = capped.has(one.owner);
+      for (let other = -1; other < this.candidates.length; other += 1) {
+        const key = `${at} ${won[at]} ${other} ${other < 0 ? '' : won[other]} ${isCapped}`;
+        let found = this.pairs.get(key);
+        if (!found) {
+          found = other < 0 ? this.alone(at, won[at]!, isCapped) : this.covered(at, other, won, isCapped);
+          this.pairs.set(key, found);
+        }
+        ways.push(...found);
+      }
+    }
+    return ways;
+  }
+
+  private cappedOwners(won: readonly Won[]): Set<string> {
+    const { policy, jobIds } = this.input;
+    if (policy.maxOwnerShareBps === 10_000) return new Set();
+    const cap = Math.max(1, Math.floor((jobIds.length * policy.maxOwnerShareBps) / 10_000));
+    const owned = new Map<string, number>();
+    this.candidates.forEach(({ owner }, at) => {
+      owned.set(owner, (owned.get(owner) ?? 0) + won[at]![0]);
+    });
+    return new Set([...owned].filter(([, jobs]) => jobs >= cap).map(([owner]) => owner));
+  }
+
+  private alone(at: number, won: Won, isCapped: boolean): Way[] {
+    const { nowMs, deadlineMs, missCostWei, parameters, policy } = this.input;
+    const one = this.candidates[at]!;
+    const finishMs = this.finishMs(one, won);
+    const q = this.miss(one, finishMs - nowMs, deadlineMs - parameters.deliveryMarginMs - nowMs);
+    const plain = BigInt(one.bid.priceWei) * E12 + BigInt(q) * E6 * missCostWei;
+    const unmet = [
+      ...(policy.backup === 'required' ? ['backup'] : []),
+      ...(this.holdsNewcomers && one.isNewcomer ? ['establishedBackup'] : []),
+    ];
+    const times = { startMs: null, promisedMs: finishMs - nowMs, standbyPromisedMs: 0, freeFromMs: 0, finishMs };
+    return this.charge({ primary: at, backup: -1, q, r: 1_000_000, plain, unmet, ...times }, isCapped);
+  }
+
+  private covered(at: number, other: number, won: readonly Won[], isCapped: boolean): Way[] {
+    const { nowMs, maxPriceWei, missCostWei, parameters, policy } = this.input;
+    const [one, two] = [this.candidates[at]!, this.candidates[other]!];
+    const [price, standby] = [BigInt(one.bid.priceWei), BigInt(two.bid.standbyWei)];
+    if (policy.backup === 'none' || one.owner === two.owner || price + standby > maxPriceWei) return [];
+    if (!this.canBeBackup(two, won[other]!)) return [];
+    const finishMs = this.finishMs(one, won[at]!);
+    const promisedMs = finishMs - nowMs;
+    const { load, provingMsP95 } = two;
+    const [running, waiting] = won[other]!;
+    const standbyPromisedMs = Math.ceil((load.standbyMs + waiting * provingMsP95) / load.slots) + provingMsP95;
+    const freeFromMs = nowMs + Math.ceil((load.runningMs + running * provingMsP95) / load.slots);
+    const times = { promisedMs, standbyPromisedMs, freeFromMs, finishMs };
+    return parameters.latenessPct.flatMap((pct, level) => {
+      const startMs = nowMs + parameters.deliveryMarginMs + Math.ceil((promisedMs * pct) / 100);
+      const availableMs = this.dueMs - Math.max(startMs, freeFromMs);
+      if (standbyPromisedMs > availableMs) return [];
+      const q = one.missPpm[level]!;
+      const r = this.miss(two, standbyPromisedMs, availableMs);
+      const plain =
+        (price + standby) * E12 + BigInt(q) * E6 * BigInt(two.bid.priceWei) + BigInt(q) * BigInt(r) * missCostWei;
+      return this.charge({ primary: at, backup: other, startMs, q, r, plain, unmet: [], ...times }, isCapped);
+    });
+  }
+
+  /** Adds what unmet demands are charged; leaves out what costs more than a miss, unless the fastest wins anyway. */
+  private charge(way: Omit<Way, 'charged'>, isCapped: boolean): Way[] {
+    const { policy, missCostWei } = this.input;
+    if (policy.award === 'cheapest' && way.plain > missCostWei * E12) return [];
+    const missBoth = BigInt(way.q) * BigInt(way.r);
+    const isShort = missBoth > E12 - BigInt(policy.minSuccessPpm) * E6;
+    const unmet = [...way.unmet, ...(isCapped ? ['ownerShare'] : []), ...(isShort ? ['success'] : [])];
+    const charges = BigInt(unmet.length) * this.chargeWei * E12 + (isShort ? this.chargeWei * missBoth : 0n);
+    return [{ ...way, unmet, charged: way.plain + charges }];
+  }
+
+  /** The least cost of the next `left` jobs after so much was won. */
+  leastCost(left = this.input.jobIds.length, won: readonly Won[] = this.candidates.map((): Won => [0, 0])): bigint {
+    if (left === 0) return 0n;
+    const key = `${left}:${won.join(';')}`;
+    const known = this.rest.get(key);
+    if (known !== undefined) return known;
+    let least = this.nobody * BigInt(left);
+    const cheapest = new Map<string, Way>();
+    for (const way of this.waysAfter(won)) {
+      const who = `${way.primary} ${way.backup}`;
+      const before = cheapest.get(who);
+      if (!before || way.charged < before.charged) cheapest.set(who, way);
+    }
+    for (const way of cheapest.values()) {
+      const cost = way.charged + this.leastCost(left - 1, afterWay(won, way));
+      if (cost < least) least = cost;
+    }
+    this.rest.set(key, least);
+    return least;
+  }
+
+  /** The way that an award stands for, found among all that there are after so much was won. */
+  wayOf(award: Award, won: readonly Won[]): Way | undefined {
+    const at = (prover: string | undefined) => this.candidates.findIndex(({ bid }) => bid.prover === prover);
+    return this.waysAfter(won).find(
+      (way) =>
+        way.primary === at(award.primary.prover) &&
+        way.backup === at(award.backup?.prover) &&
+        way.startMs === award.backupStartMs,
+    );
+  }
 }
 
-function tieOf(left: Left | null, input: ClearingInput): string {
-  if (!left) return '';
-  return bytesToHex(sha256Bytes(input.tieSeed, new TextEncoder().encode(left.candidate.bid.prover)));
+/** What has been won once a job was sold in a way. */
+export function afterWay(won: readonly Won[], { primary, backup }: Pick<Way, 'primary' | 'backup'>): Won[] {
+  return won.map(([primaries, standbys], at): Won => {
+    return [primaries + (at === primary ? 1 : 0), standbys + (at === backup ? 1 : 0)];
+  });
 }
 
-/** The choice that the rules make, or null for leaving the job unsold. */
-export function bestOf(options: Option[], input: ClearingInput): Option | null {
-  const order = (a: Option, b: Option) => {
-    const keys = (one: Option) => [tieOf(one.primary, input), tieOf(one.backup, input)] as const;
-    if (input.policy.award === 'fastest' && a.finishMs !== b.finishMs) return a.finishMs - b.finishMs;
-    if (a.cost !== b.cost) return a.cost < b.cost ? -1 : 1;
-    return keys(a)[0] !== keys(b)[0] ? (keys(a)[0] < keys(b)[0] ? -1 : 1) : keys(a)[1] < keys(b)[1] ? -1 : 1;
-  };
-  const best = [...options].sort(order)[0] ?? null;
-  if (best && input.policy.award === 'cheapest' && best.cost > input.missCostWei * E12) return null;
-  return best;
+/** The ways that the awards of a round stand for, each checked to be possible after those before it. */
+export function waysOf(model: ClearingModel, awards: readonly Award[]): Way[] {
+  let won = model.candidates.map((): Won => [0, 0]);
+  return awards.map((award) => {
+    const way = model.wayOf(award, won);
+    if (!way) throw new Error(`no rule allows ${JSON.stringify(award)}`);
+    won = afterWay(won, way);
+    return way;
+  });
 }
 
-/** Price and standby fee of a choice by the formulas: what the absence of each would have cost. */
-export function pricesOf(choice: Option, lefts: Left[], input: ClearingInput): { priceWei: bigint; feeWei: bigint } {
-  const { primary, backup, cost } = choice;
-  const without = (one: Left) => bestOf(optionsOf(lefts, input, one.candidate.owner), input)?.cost;
-  const worth = (one: Left, ownWei: bigint) => {
-    if (input.policy.pricing === 'first') return ownWei;
-    return ((without(one) ?? input.missCostWei * E12) - (cost - ownWei * E12)) / E12;
+/** Price and standby fee of every award by the formulas, from what the round would have cost without each owner. */
+export function pricesOf(
+  input: ClearingInput,
+  ways: readonly Way[],
+  dearerWithout: (owner: string) => bigint,
+): { priceWei: bigint; feeWei: bigint }[] {
+  const { candidates, maxPriceWei, policy } = input;
+  const seats = ways.flatMap(({ primary, backup }) => (backup < 0 ? [primary] : [primary, backup]));
+  const extra = (at: number) => {
+    if (policy.pricing === 'first') return 0n;
+    const { owner } = candidates[at]!;
+    const held = seats.filter((seat) => candidates[seat]!.owner === owner).length;
+    const dearer = dearerWithout(owner);
+    return dearer > 0n ? dearer / BigInt(held) / E12 : 0n;
   };
   const least = (a: bigint, b: bigint) => (a < b ? a : b);
-  const feeWei = backup ? least(worth(backup, standbyOf(backup)), input.maxPriceWei - priceOf(primary)) : 0n;
-  return { priceWei: least(worth(primary, priceOf(primary)), input.maxPriceWei - feeWei), feeWei };
+  return ways.map(({ primary, backup }) => {
+    const priceBid = BigInt(candidates[primary]!.bid.priceWei);
+    const feeWei =
+      backup < 0 ? 0n : least(BigInt(candidates[backup]!.bid.standbyWei) + extra(backup), maxPriceWei - priceBid);
+    return { priceWei: least(priceBid + extra(primary), maxPriceWei - feeWei), feeWei };
+  });
 }
-
-/** Books an award, so that the next job sees what is left. */
-export function book(lefts: Left[], award: Award): void {
-  const of = (prover: Address) => lefts.find(({ candidate }) => candidate.bid.prover === prover)!;
-  const primary = of(award.primary.prover);
-  primary.runningMs += primary.candidate.provingMsP95;
-  primary.jobs -= 1;
-  primary.freeWei -= BigInt(award.primary.bondWei);
-  if (!award.backup) return;
-  const backup = of(award.backup.prover);
-  backup.standbyMs += backup.candidate.provingMsP95;
-  backup.jobs -= 1;
-  backup.freeWei -= BigInt(award.backup.bondWei);
-}
-
-export const addressOf = (number: number): Address => `0x${number.toString(16).padStart(40, '0')}`;
-
-export interface Terms {
-  priceWei?: bigint;
-  standbyWei?: bigint;
-  owner?: number;
-  maxJobs?: number;
-  slots?: number;
-  provingMsP95?: number;
-  missPpm?: number;
-  freeWei?: bigint;
-  runningMs?: number;
-  standbyMs?: number;
-}
-
-/** A candidate with the number `index`; its owner is its own unless given. */
-export function candidate(index: number, terms: Terms = {}): Candidate {
-  const slots = terms.slots ?? 1;
-  const provingMsP95 = terms.provingMsP95 ?? 5_000;
-  return {
-    bid: {
-      roundId: `0x${'00'.repeat(32)}.r0`,
-      prover: addressOf(index + 1),
-      priceWei: String(terms.priceWei ?? 100n),
-      standbyWei: String(terms.standbyWei ?? 0n),
-      maxJobs: terms.maxJobs ?? 100,
-      maxConcurrent: slots,
-      provingMsP95,
-      expiresAtMs: NOW_MS + 1_000,
-      salt: `0x${'00'.repeat(32)}`,
-    },
-    owner: addressOf(1_000 + (terms.owner ?? index)),
-    freeWei: terms.freeWei ?? 1_000_000n,
-    load: { runningMs: terms.runningMs ?? 0, standbyMs: terms.standbyMs ?? 0, slots },
-    provingMsP95,
-    missPpm: terms.missPpm ?? 50_000,
-  };
-}
-
-/** A round over `jobCount` jobs with a max price of {@link MAX_WEI}. */
-export function round(candidates: Candidate[], jobCount = 1, changes: Partial<ClearingInput> = {}): ClearingInput {
-  return {
-    jobIds: Array.from({ length: jobCount }, (_, index) => `job ${index}`),
-    deadlineMs: NOW_MS + 62_000,
-    maxPriceWei: MAX_WEI,
-    missCostWei: MAX_WEI,
-    policy: { backup: 'market', award: 'cheapest', pricing: 'vickrey' },
-    candidates,
-    nowMs: NOW_MS,
-    tieSeed: new Uint8Array(32),
-    parameters: DEFAULT_PARAMETERS,
-    ...changes,
-  };
-}
-
-/** Few different values, so that ties and bounds are met often. */
-const termsArbitrary = fc.record({
-  priceWei: fc.oneof(fc.bigInt(0n, 1_001n), fc.constantFrom(0n, 100n, 200n, 1_000n)),
-  standbyWei: fc.oneof(fc.bigInt(0n, 1_000n), fc.constantFrom(0n, 1n, 50n)),
-  owner: fc.integer({ min: 0, max: 5 }),
-  maxJobs: fc.integer({ min: 1, max: 6 }),
-  slots: fc.integer({ min: 1, max: 3 }),
-  provingMsP95: fc.oneof(fc.integer({ min: 1, max: 40_000 }), fc.constantFrom(5_000, 20_000, 30_000)),
-  missPpm: fc.constantFrom(0, 1, 50_000, 333_333, 1_000_000),
-  freeWei: fc.constantFrom(0n, 2_199n, 2_200n, 2_900n, 1_000_000n, 1_000_000n, 1_000_000n),
-  runningMs: fc.constantFrom(0, 0, 0, 10_001, 50_000),
-  standbyMs: fc.constantFrom(0, 0, 0, 7_000, 30_000),
-});
-
-const policyArbitrary = fc.constantFrom<ClearingInput['policy']>(
-  { backup: 'market', award: 'cheapest', pricing: 'vickrey' },
-  { backup: 'market', award: 'cheapest', pricing: 'vickrey' },
-  { backup: 'required', award: 'cheapest', pricing: 'vickrey' },
-  { backup: 'none', award: 'cheapest', pricing: 'vickrey' },
-  { backup: 'market', award: 'cheapest', pricing: 'first' },
-  { backup: 'market', award: 'fastest', pricing: 'first' },
-  { backup: 'required', award: 'fastest', pricing: 'first' },
-);
-
-/** Rounds of every kind: shared owners, loads, poor provers, all policies. */
-export const roundArbitrary: fc.Arbitrary<ClearingInput> = fc
-  .record({
-    terms: fc.array(termsArbitrary, { maxLength: 7 }),
-    jobCount: fc.integer({ min: 1, max: 6 }),
-    policy: policyArbitrary,
-    missCostWei: fc.oneof(fc.bigInt(0n, 20_000n), fc.constantFrom(0n, 1_000n, 10_000n, 1_000_000n)),
-    windowMs: fc.integer({ min: 1_000, max: 120_000 }),
-    tieSeed: fc.uint8Array({ minLength: 32, maxLength: 32 }),
-  })
-  .map(({ terms, jobCount, policy, missCostWei, windowMs, tieSeed }) =>
-    round(
-      terms.map((one, index) => candidate(index, one)),
-      jobCount,
-      {
-        policy,
-        missCostWei,
-        tieSeed,
-        deadlineMs: NOW_MS + windowMs,
-      },
-    ),
-  );

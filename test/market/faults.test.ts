@@ -38,7 +38,13 @@ const noteInput = (jobId: string, { address: prover }: Party, served: boolean) =
 const recordWitness = (jobId: string, satisfiable: boolean | null) =>
   market.run({ kind: 'recordWitness', jobId, satisfiable, error: satisfiable ? '' : 'line 12' });
 const assignedOf = ({ address }: Party) =>
-  [...market.state.records.values()].find(({ prover }) => prover === address)?.assigned ?? 0;
+  [...market.state.records.values()].find(({ prover }) => prover === address)?.outcomes.length ?? 0;
+
+/** What a primary loses to a backup that asks 200,000 wei: dearer cover, standby fee, late damage of an ether's fifth. */
+function lostWei(jobId: string): bigint {
+  const { priceWei, standbyFeeWei } = market.job(jobId);
+  return (priceWei < 200_000n ? 200_000n - priceWei : 0n) + standbyFeeWei + ETH / 5n;
+}
 
 describe('an input that the coordinator did not serve', () => {
   it('excuses whoever hands the job back for it: no bond, no record, and the backup is called', async () => {
@@ -69,7 +75,7 @@ describe('an input that the coordinator did not serve', () => {
 
   it('is no excuse for a prover that never asked, gives another reason, or was served in the end', async () => {
     const jobIds = await award(3);
-    const bonds = jobIds.map((jobId) => market.job(jobId).primary!.bondWei);
+    const lost = jobIds.map((jobId) => lostWei(jobId));
     const excuses = [];
     excuses.push(entriesOf(await market.giveUp(cheap, jobIds[0]!, 'inputUnavailable'), 'gaveUp')[0]!.excuse);
     await noteInput(jobIds[1]!, cheap, false);
@@ -79,7 +85,7 @@ describe('an input that the coordinator did not serve', () => {
     excuses.push(entriesOf(await market.giveUp(cheap, jobIds[2]!, 'inputUnavailable'), 'gaveUp')[0]!.excuse);
     expect(excuses).toEqual([null, null, null]);
     for (const jobId of jobIds) await market.prove(solid, jobId);
-    expect(market.freeWei(cheap)).toBe(100n * ETH - bonds.reduce((sum, wei) => sum + wei, 0n));
+    expect(market.freeWei(cheap)).toBe(100n * ETH - lost.reduce((sum, wei) => sum + wei, 0n));
   });
 
   it('is noted once, and gives the prover the time back that it waited', async () => {
@@ -127,14 +133,14 @@ describe('a job that is said to have no witness', () => {
 
   it('is an ordinary give-up when there is a witness, or when nobody can tell', async () => {
     const jobIds = await award(2);
-    const bonds = jobIds.map((jobId) => market.job(jobId).primary!.bondWei);
+    const lost = jobIds.map((jobId) => lostWei(jobId));
     for (const [index, satisfiable] of [true, null].entries()) {
       await market.giveUp(cheap, jobIds[index]!, 'witnessFailed');
       await recordWitness(jobIds[index]!, satisfiable);
       expect(await recordWitness(jobIds[index]!, false)).toMatchObject({ entries: [] });
       await market.prove(solid, jobIds[index]!);
     }
-    expect(market.freeWei(cheap)).toBe(100n * ETH - bonds[0]! - bonds[1]!);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - lost[0]! - lost[1]!);
   });
 
   it('does not end at its deadline before that was looked into', async () => {

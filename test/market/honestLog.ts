@@ -36,7 +36,7 @@ async function sell({ market, requester, cheap, solid, third }: Cast, jobCount: 
 /** Six jobs with six endings, four that are nobody's or somebody's fault, then one that downtime excuses, and one that nobody buys. */
 export async function honestLog(): Promise<Log> {
   const memory = new MemoryExecutor();
-  const market = await new MarketDriver(memory).open();
+  const market = await new MarketDriver(memory).open({ newcomerJobs: 0 });
   const requester = party(1);
   await market.run({ kind: 'startCoordinator', lastSignMs: market.nowMs, cause: 'start' });
   await market.fund(requester.address);

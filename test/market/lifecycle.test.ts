@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NEVER } from '#market/state.js';
 import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
 import { ETH, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
 
@@ -22,6 +23,9 @@ afterEach(() => {
   expect(replayFlaws(log)).toEqual([]);
   expect(logFlaws(log)).toEqual([]);
 });
+
+/** The late damage of a job whose max price is one ether. */
+const LATE_WEI = ETH / 5n;
 
 /** A cleared round with three bids: cheap wins, solid stands by. */
 async function award(jobCount = 1) {
@@ -97,7 +101,9 @@ describe('a primary that is late', () => {
     await market.run({ kind: 'missLease', jobId, prover: cheap.address, lastSeenMs: 0 });
     expect(market.job(jobId).activationCause).toBe('leaseMissed');
     await market.prove(solid, jobId);
-    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+    const dearerWei = priceWei < 200_000n ? 200_000n - priceWei : 0n;
+    expect(market.freeWei(cheap)).toBe(100n * ETH - dearerWei - standbyFeeWei - LATE_WEI);
+    expect(primary!.bondWei).toBeGreaterThan(dearerWei + standbyFeeWei + LATE_WEI);
     expect(market.freeWei(solid)).toBeGreaterThanOrEqual(100n * ETH + standbyFeeWei + 200_000n);
     expect(market.freeWei(requester)).toBeGreaterThanOrEqual(100n * ETH - priceWei - standbyFeeWei);
     const all = market.freeWei(cheap) + market.freeWei(solid) + market.freeWei(requester);
@@ -119,10 +125,10 @@ describe('a primary that is late', () => {
 describe('a job that nobody delivers', () => {
   it('refunds the requester in full and compensates it out of both bonds', async () => {
     const { jobId, blockId } = await award();
-    const { primary, backup } = market.job(jobId);
+    const { standbyFeeWei } = market.job(jobId);
     await market.advance(100_000);
     expect(market.state.blocks.get(blockId)?.expiredCount).toBe(1);
-    expect(market.freeWei(requester)).toBe(100n * ETH + primary!.bondWei + backup!.bondWei);
+    expect(market.freeWei(requester)).toBe(100n * ETH + 2n * LATE_WEI + standbyFeeWei);
   });
 
   it('costs a backup nothing that was never called', async () => {
@@ -192,13 +198,14 @@ describe('fault before penalty', () => {
     await market.judge(jobId, submissionId, true);
     expect(market.freeWei(cheap)).toBe(100n * ETH + priceWei);
     expect(market.freeWei(solid)).toBe(100n * ETH + standbyFeeWei);
-    const missed = [...market.state.records.values()].map((record) => record.missed);
-    expect(missed).toEqual([0, 0]);
+    const outcomes = [...market.state.records.values()].flatMap((record) => record.outcomes);
+    expect(outcomes).toHaveLength(2);
+    for (const { latenessPct } of outcomes) expect(latenessPct ?? 0).toBeLessThan(NEVER);
   });
 
   it('calls the backup with whatever comes at its start, though its wake-up is late', async () => {
     const { jobIds } = await award(2);
-    market.nowMs = market.job(jobIds[0]!).backupStartMs!;
+    market.nowMs = Math.max(...jobIds.map((jobId) => market.job(jobId).backupStartMs!));
     const { executed } = await market.deliver(cheap, jobIds[0]!);
     expect(entriesOf(executed, 'backupActivated')).toMatchObject([{ cause: 'startTime' }]);
     const { executed: byBackup } = await market.deliver(solid, jobIds[1]!);
@@ -210,13 +217,13 @@ describe('fault before penalty', () => {
 
   it('slashes no backup that was called too late', async () => {
     const { jobId } = await award();
-    const { primary, backupStartMs } = market.job(jobId);
+    const { standbyFeeWei, backupStartMs } = market.job(jobId);
     market.nowMs = backupStartMs! + 2_001;
     await market.advance(100_000);
     expect(market.job(jobId).activatedAtMs).toBe(backupStartMs! + 2_001);
     expect(memory.entries.find((entry) => entry.type === 'jobExpired')).toMatchObject({ excused: [solid.address] });
     expect(market.freeWei(solid)).toBe(100n * ETH);
-    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - LATE_WEI - standbyFeeWei);
   });
 
   it('calls nobody after the deadline: no give-up counts, no lease', async () => {
@@ -239,14 +246,14 @@ describe('fault before penalty', () => {
 
   it('does not reopen by downtime what was late before it', async () => {
     const { jobId } = await award();
-    const { primary, backupStartMs } = market.job(jobId);
+    const { primary, standbyFeeWei, backupStartMs } = market.job(jobId);
     await market.advanceTo(backupStartMs! + 1_000);
     const lastSignMs = market.nowMs;
     market.nowMs += 6_000;
     await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
     expect(market.job(jobId).primary!.dueMs).toBe(primary!.dueMs);
     await market.advance(100_000);
-    expect(market.freeWei(cheap)).toBe(100n * ETH - primary!.bondWei);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - LATE_WEI - standbyFeeWei);
     expect(market.freeWei(solid)).toBe(100n * ETH);
   });
 
@@ -284,7 +291,12 @@ describe('a backup that refuses', () => {
     await market.prove(cheap, jobId);
     expect(market.freeWei(solid)).toBe(100n * ETH);
     const records = [...market.state.records.values()];
-    expect(records.find(({ prover }) => prover === solid.address)).toMatchObject({ assigned: 1, missed: 1 });
-    expect(records.find(({ prover }) => prover === cheap.address)).toMatchObject({ assigned: 1, missed: 0 });
+    expect(records.find(({ prover }) => prover === solid.address)).toMatchObject({
+      outcomes: [{ latenessPct: NEVER }],
+    });
+    expect(records.find(({ prover }) => prover === cheap.address)).toMatchObject({
+      accepted: 1,
+      outcomes: [{ latenessPct: 0 }],
+    });
   });
 });

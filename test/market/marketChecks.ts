@@ -227,8 +227,9 @@ export class Bookkeeper {
       if (got !== price - lateWei) say(`the primary got ${got} of ${price}, late ${late}`);
     } else {
       const kept = earned(entry, primary.prover);
-      if (kept !== (lacksInput(primary.prover, story) ? BigInt(primary.bondWei) : 0n))
-        say(`a beaten primary gets ${kept}`);
+      const dearer = BigInt(backup!.priceBidWei) - price;
+      const owed = lacksInput(primary.prover, story) ? 0n : lateWeiOf(story) + fee + (dearer > 0n ? dearer : 0n);
+      if (kept !== BigInt(primary.bondWei) - owed) say(`a beaten primary gets ${kept}`);
     }
     if (!backup) return;
     const got = earned(entry, backup.prover) - BigInt(backup.bondWei);
@@ -255,9 +256,15 @@ export class Bookkeeper {
       const innocent = isUnprovable || lacksInput(side.prover, story) || !isInTime;
       if (innocent) this.note(isUnprovable ? 'unprovable' : isInTime ? 'excused: no input' : 'excused');
       if (innocent && released !== BigInt(side.bondWei)) say(`slashes the innocent ${side.prover}`);
-      if (!innocent && released !== 0n) say(`${side.prover} is at fault and goes free`);
+      const owed = lateWeiOf(story) + (isBackup ? 0n : BigInt(award.standbyFeeWei));
+      if (!innocent && released !== BigInt(side.bondWei) - owed) say(`${side.prover} is at fault and pays wrongly`);
     }
   }
+}
+
+/** What a defaulter owes beyond dearer cover and standby fee. */
+function lateWeiOf({ max, parameters }: JobStory): bigint {
+  return (max * BigInt(parameters.lateDamageBps)) / 10_000n;
 }
 
 /** True when a side's time, shifted by the gaps, passes the deadline, or the backup was not called in its time. */

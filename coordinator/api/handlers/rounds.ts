@@ -29,8 +29,8 @@ export function roundHandlers(
       const [commitments, cleared] = await Promise.all([reads.commitments(round), reads.clearedRound(round)]);
       const view = { ...roundViewOf(round, commitments.length), commitments };
       if (!cleared) return { ...view, cleared: null };
-      const { bids, tieSeed, awards, unawarded } = cleared.entry;
-      return { ...view, cleared: { entryIndex: cleared.entryIndex, bids, tieSeed, awards, unawarded } };
+      const { bids, tieSeed, awards, unawarded, explanations } = cleared.entry;
+      return { ...view, cleared: { entryIndex: cleared.entryIndex, bids, tieSeed, awards, unawarded, explanations } };
     },
 
     placeBid: async ({ body: { message, signature } }) => {

@@ -1,5 +1,7 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import type { Entry, NoAwardReason, Posting } from '#protocol/entries.js';
+import type { Explanation } from '#protocol/explanations.js';
+import type { Parameters } from '#protocol/parameters.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Hex } from '#protocol/units.js';
 import { type Candidate, type ClearingInput, clear } from '../clear.js';
@@ -8,13 +10,15 @@ import { clearsAtMs, depositPostings, depositWeiOf, openedInOrder } from '../com
 import { expireUnsold } from '../ending.js';
 import { loadOf } from '../load.js';
 import { CLEARING_AGE_MS_MAX, isSameInput } from '../preparedClearing.js';
-import { missPpm, provingMsP95 } from '../record.js';
+import { missCurve, provingMsP95 } from '../record.js';
+import { scoreOf } from '../score.js';
 import {
   type Block,
   compactPostings,
   freeWei,
   type MarketState,
   type OpenedBid,
+  type ProverRecord,
   parametersOf,
   pinnedParameters,
   posting,
@@ -37,7 +41,7 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
   const bids = round.sealing === 'receipt' ? bidsInOrder(round, command.bids) : openedInOrder(round);
   const input = clearingInput(state, round, bids, asOfMs);
   if (prepared && !isSameInput(prepared.input, input)) return NOTHING;
-  const { awards, unawarded } = prepared?.result ?? clear(input);
+  const { awards, unawarded, explanations } = prepared?.result ?? clear(input);
   const postings: Posting[] = depositPostings(state, round, blockOf(state, round).request.requester);
   for (const { primary, backup } of awards) {
     for (const side of backup ? [primary, backup] : [primary]) {
@@ -53,6 +57,7 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
     tieSeed: `0x${bytesToHex(input.tieSeed)}`,
     awards,
     unawarded,
+    explanations: withExpired(bids, round, explanations),
     postings: compactPostings(postings),
   };
   return accept(cleared, ...afterwards(state, round, unawarded, nowMs));
@@ -74,15 +79,28 @@ export function clearingInput(
     jobIds: round.jobIds,
     deadlineMs: round.deadlineMs,
     maxPriceWei: round.maxPriceWei,
+    requestMaxPriceWei: BigInt(request.maxPriceWei),
     missCostWei: BigInt(request.missCostWei),
-    policy: request,
+    policy: policyOf(request),
     candidates: bids
       .filter(({ message }) => message.expiresAtMs >= round.closesAtMs)
-      .map(({ message }) => candidateOf(state, round, message)),
+      .map(({ message }) => candidateOf(state, round, message, nowMs)),
     nowMs,
     tieSeed: tieSeedOf(round),
     parameters,
   };
+}
+
+/** Puts those of bids that had expired among the explanations of the bids that counted. */
+function withExpired(
+  bids: readonly OpenedBid[],
+  { closesAtMs }: Round,
+  explanations: readonly Explanation[],
+): Explanation[] {
+  let next = 0;
+  return bids.map(({ message: { expiresAtMs } }) =>
+    expiresAtMs >= closesAtMs ? explanations[next++]! : { code: 'expired', expiresAtMs, closesAtMs },
+  );
 }
 
 /** The tie seed: SHA-256 of the round's commitments in the order of the log, so that nobody chooses it alone. */
@@ -90,18 +108,41 @@ export function tieSeedOf(round: Round): Uint8Array {
   return sha256Bytes(...[...round.bids.values()].map((commitment) => hexToBytes(commitment.slice(2))));
 }
 
-function candidateOf(state: MarketState, round: Round, bid: Candidate['bid']): Candidate {
+/** What clearing needs of a request: no more, so that a prepared clearing is compared and copied quickly. */
+function policyOf(request: Block['request']): ClearingInput['policy'] {
+  const { backup, award, pricing, minSuccessPpm, maxOwnerShareBps } = request;
+  return { backup, award, pricing, minSuccessPpm, maxOwnerShareBps };
+}
+
+function candidateOf(state: MarketState, round: Round, bid: Candidate['bid'], nowMs: number): Candidate {
   const parameters = pinnedParameters(state, round);
   const record = state.records.get(recordKey(bid.prover, round.circuitId));
+  const held = state.commitments.get(bid.prover);
+  const { owner } = state.provers.get(bid.prover)!;
   return {
     bid,
-    owner: state.provers.get(bid.prover)!.owner,
+    owner,
     // The deposit of an opened bid is given back by the clearing itself, before bonds are locked.
     freeWei: freeWei(state, bid.prover) + depositWeiOf(state, round),
-    load: loadOf(state.commitments.get(bid.prover)?.values() ?? [], bid.maxConcurrent),
+    load: loadOf(held?.values() ?? [], bid.maxConcurrent),
     provingMsP95: provingMsP95(bid.provingMsP95, record, parameters),
-    missPpm: missPpm(record, parameters),
+    missPpm: missCurve(record, parameters, nowMs),
+    isNewcomer: (record?.accepted ?? 0) < parameters.newcomerJobs,
+    heldJobs: held?.size ?? 0,
+    ineligible: ineligibleFor(blockOf(state, round).request, owner, record, parameters, nowMs),
   };
+}
+
+/** Why a prover may not win in a round; null when it may. */
+function ineligibleFor(
+  { allowedOwners }: Block['request'],
+  owner: Candidate['owner'],
+  record: ProverRecord | undefined,
+  parameters: Parameters,
+  nowMs: number,
+): Candidate['ineligible'] {
+  if (allowedOwners.length > 0 && !allowedOwners.includes(owner)) return 'notAllowed';
+  return scoreOf(record, parameters, nowMs).isEligible ? null : 'belowScoreLine';
 }
 
 function blockOf(state: MarketState, round: Round): Block {
