@@ -1,6 +1,7 @@
 import type { Entry, EntryType } from '#protocol/entries.js';
 import { pause, repeatUntilDone } from './backoff.js';
 import type { Bidder } from './bidding/bidder.js';
+import type { BidOpener } from './bidding/bidOpener.js';
 import type { HeartbeatJobs } from './client/heartbeat.js';
 import { isUnreachable, type Session } from './client/session.js';
 import { type AgentLog, messageOf } from './log.js';
@@ -11,7 +12,9 @@ import { isProvable } from './proving/provableCircuit.js';
 /** The entries that an agent acts on. */
 export const FOLLOWED_TYPES = [
   'circuitRegistered',
+  'parametersSet',
   'roundOpened',
+  'bidsSealed',
   'roundCleared',
   'backupActivated',
   'proofAccepted',
@@ -30,6 +33,7 @@ export interface AgentParts {
   book: JobBook;
   runner: JobRunner;
   bidder: Bidder;
+  opener: BidOpener;
   log: AgentLog;
   /** Ends all repeating. */
   signal: AbortSignal;
@@ -62,6 +66,13 @@ export class Agent {
       case 'roundOpened':
         if (!this.#isStopping) void bidder.consider(entry);
         break;
+      case 'parametersSet':
+        session.learnParameters(entry.version, entry.parameters);
+        this.#parts.log('parametersSet', { version: entry.version, reason: entry.reason });
+        break;
+      case 'bidsSealed':
+        this.#parts.opener.watch(entry.roundId);
+        break;
       case 'roundCleared':
         if (entry.awards.some(({ primary, backup }) => primary.prover === me || backup?.prover === me)) {
           void this.takeDues();
@@ -89,7 +100,8 @@ export class Agent {
 
   /** Reads what the feed does not tell: the rounds that are open already, and the jobs held. Never throws. */
   async catchUp(): Promise<void> {
-    const { session, bidder, log } = this.#parts;
+    const { session, bidder, opener, log } = this.#parts;
+    opener.resume();
     await this.takeDues();
     try {
       await session.readClock();

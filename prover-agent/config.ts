@@ -64,10 +64,13 @@ export function parseAddress(text: string): Address {
 }
 
 /** Where an agent keeps things inside its data folder. */
-export function agentPaths(dataDir: string): { lock: string; artifacts: string; measurements: string } {
+export function agentPaths(dataDir: string) {
   return {
     lock: join(dataDir, 'agent.lock'),
     artifacts: join(dataDir, 'artifacts'),
     measurements: join(dataDir, 'measurements.json'),
+    /** Bids that were committed to and must be opened. */
+    unopenedBids: join(dataDir, 'unopened-bids.json'),
+    receipts: join(dataDir, 'receipts.jsonl'),
   };
 }

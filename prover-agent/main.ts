@@ -3,7 +3,7 @@ import type { Address } from '#protocol/units.js';
 
 import { Agent, FOLLOWED_TYPES } from './agent.js';
 import { repeatUntilDone } from './backoff.js';
-import { Bidder } from './bidding/bidder.js';
+import { openBidding } from './bidding/openBidding.js';
 import type { Account } from './client/account.js';
 import { ArtifactError, type ArtifactName, loadArtifact } from './client/artifacts.js';
 import { followFeed } from './client/feed.js';
@@ -84,20 +84,21 @@ async function runLocked(
     signal: closing.signal,
     onStage: onNews,
   });
-  const bidder = new Bidder({
+  const bidderParts = {
     session,
     pricing: config,
     slots,
     log,
-    promisedMs: (id) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
-    proofsFail: (id) => runner.proofsFail(id),
+    promisedMs: (id: string) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
+    proofsFail: (id: string) => runner.proofsFail(id),
     committedMs: () => book.committedMs(),
     signal,
-  });
+  };
+  const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
   // A circuit must not be prepared twice by two looks at the list.
   const prepare = oneAfterAnother(() => prepareCircuits(config, options, session, circuits, measurements));
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
-  const agent = new Agent({ session, book, runner, bidder, log, signal: closing.signal, onCircuit, onNews });
+  const agent = new Agent({ session, book, runner, bidder, opener, log, signal: closing.signal, onCircuit, onNews });
   const heartbeat = new Heartbeat({
     session,
     log,

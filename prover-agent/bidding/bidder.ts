@@ -1,14 +1,17 @@
 import { bondMaxWei } from '#protocol/bonds.js';
 import { RejectedError } from '#protocol/client.js';
+import type { Bid } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import type { BidReceipt } from '#protocol/views.js';
 import { repeatUntilDone } from '../backoff.js';
 import { randomBytes32 } from '../client/account.js';
 import { isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
 import { type BidDecision, decideBid, EXPIRY_MS, type OpenRound, type Pricing } from './decideBid.js';
+import type { UnopenedBids } from './unopenedBids.js';
 
-/** How many receipts are kept in memory. */
-const RECEIPTS_MAX = 1_000;
+/** How many rounds are remembered as considered. */
+const SEEN_MAX = 1_000;
 
 export interface BidderOptions {
   session: Session;
@@ -21,6 +24,11 @@ export interface BidderOptions {
   proofsFail(circuitId: string): boolean;
   /** Sum of the promised times of all jobs held, in milliseconds. */
   committedMs(): number;
+  /** Bids that were committed to and not opened yet. */
+  unopened: UnopenedBids;
+  /** Called when a round is being committed to: its bid must be opened. */
+  onCommitted(roundId: string): void;
+  onReceipt(receipt: BidReceipt): void;
   signal: AbortSignal;
 }
 
@@ -29,8 +37,6 @@ export class Bidder {
   readonly #options: BidderOptions;
   /** How late a round that was considered may close without being considered again, by round. */
   readonly #seen = new Map<string, number>();
-  /** The coordinator's signed word for each bid, by round: what proves that a bid was dropped. */
-  readonly receipts = new Map<string, BidReceipt>();
 
   constructor(options: BidderOptions) {
     this.#options = options;
@@ -58,31 +64,49 @@ export class Bidder {
   }
 
   async #bid(round: OpenRound): Promise<void> {
-    const { session, log } = this.#options;
+    const { session, log, unopened } = this.#options;
+    const committed = unopened.ofRound(round.roundId).at(-1);
+    if (committed && committed.expiresAtMs >= round.closesAtMs) {
+      // Committed to before a restart: what may not have arrived is sent again as it was.
+      this.#options.onReceipt(await this.#untilClosed(round, () => session.commitBid(committed)));
+      return;
+    }
     // Whatever stands against a bid beside money is found without asking: a feed may bring many old rounds at once.
-    let decision = this.#decide(round, null);
+    let decision = this.#decide(round, session.market.parameters, null);
     if (decision.ok) {
+      const parameters = await this.#untilClosed(round, () => session.parametersOf(round.parametersVersion));
       const account = await this.#untilClosed(round, () =>
         session.client.call('getAccount', { params: { address: session.address } }),
       );
-      decision = this.#decide(round, BigInt(account.freeWei));
+      decision = this.#decide(round, parameters, BigInt(account.freeWei));
     }
     if (!decision.ok) {
       log('skipped', { roundId: round.roundId, code: decision.code, detail: decision.detail });
       return;
     }
     const { bid } = decision;
-    const signed = session.sign('Bid', bid);
-    const receipt = await this.#untilClosed(round, () => session.placeBid(signed));
-    this.receipts.set(round.roundId, receipt);
-    trim(this.receipts);
     const { priceWei, standbyWei, maxJobs, provingMsP95 } = bid;
-    log('bidPlaced', { roundId: round.roundId, priceWei, standbyWei, maxJobs, provingMsP95 });
+    const terms = { roundId: round.roundId, priceWei, standbyWei, maxJobs, provingMsP95 };
+    if (round.sealing === 'commitReveal') {
+      await this.#commit(round, bid);
+      log('bidCommitted', terms);
+    } else {
+      this.#options.onReceipt(await this.#untilClosed(round, () => session.placeBid(bid)));
+      log('bidPlaced', terms);
+    }
   }
 
-  #decide(round: OpenRound, freeWei: bigint | null): BidDecision {
+  /** Writes the bid down before anybody hears of it, so that it can be opened whatever happens to this process. */
+  async #commit(round: OpenRound, bid: Bid): Promise<void> {
+    const { session, unopened, onCommitted } = this.#options;
+    unopened.keep(bid);
+    // Whether the commitment arrives or not is seen when the round is sealed.
+    onCommitted(round.roundId);
+    this.#options.onReceipt(await this.#untilClosed(round, () => session.commitBid(bid)));
+  }
+
+  #decide(round: OpenRound, parameters: Parameters, freeWei: bigint | null): BidDecision {
     const { session, pricing, slots } = this.#options;
-    const { parameters } = session.market;
     return decideBid({
       round,
       prover: session.address,
@@ -110,7 +134,7 @@ export class Bidder {
 /** Keeps the newest of a map. */
 function trim(kept: Map<string, unknown>): void {
   for (const key of kept.keys()) {
-    if (kept.size <= RECEIPTS_MAX) return;
+    if (kept.size <= SEEN_MAX) return;
     kept.delete(key);
   }
 }

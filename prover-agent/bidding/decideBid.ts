@@ -20,7 +20,7 @@ export interface Pricing {
 /** The open round, as the feed or the list of rounds tells it. */
 export type OpenRound = Pick<
   RoundView,
-  'roundId' | 'circuitId' | 'jobIds' | 'maxPriceWei' | 'deadlineMs' | 'closesAtMs'
+  'roundId' | 'circuitId' | 'jobIds' | 'parametersVersion' | 'sealing' | 'maxPriceWei' | 'deadlineMs' | 'closesAtMs'
 >;
 
 export interface BidInput {
@@ -37,7 +37,8 @@ export interface BidInput {
   committedMs: number;
   /** Money that can be locked as bonds. */
   freeWei: bigint;
-  parameters: Pick<Parameters, 'deliveryMarginMs' | 'lateDamageBps'>;
+  /** Those that the round keeps to. */
+  parameters: Pick<Parameters, 'deliveryMarginMs' | 'lateDamageBps' | 'bidRevealMs'>;
   /** The coordinator's clock. */
   nowMs: number;
   salt: Hex;
@@ -88,10 +89,12 @@ export function pricesOf(pricing: Pricing, promisedMs: number): { priceWei: bigi
 
 /**
  * How many jobs of the round fit before its deadline behind all that the prover holds, of either kind: a standby duty
- * may be called, so it takes its time too. The same arithmetic as the market's, from the end of the window.
+ * may be called, so it takes its time too. The same arithmetic as the market's, from the end of the window, or of
+ * the time to open bids.
  */
 function jobsInTime({ round, slots, committedMs, parameters }: BidInput, promisedMs: number): number {
-  const spareMs = round.deadlineMs - parameters.deliveryMarginMs - round.closesAtMs - promisedMs;
+  const startMs = round.closesAtMs + (round.sealing === 'commitReveal' ? parameters.bidRevealMs : 0);
+  const spareMs = round.deadlineMs - parameters.deliveryMarginMs - startMs - promisedMs;
   const queueMs = spareMs * slots - committedMs;
   if (queueMs < 0) return 0;
   return Math.min(round.jobIds.length, 10_000, Math.floor(queueMs / promisedMs) + 1);

@@ -30,6 +30,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #wake = new AbortController();
   #clockReadMs = performance.now();
+  /** The shortest lease of the jobs held, as the coordinator told it last. */
+  #leaseMs = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -44,8 +46,9 @@ export class Heartbeat {
   /** Beats until aborted. Never throws: a missed heartbeat is followed by the next one. */
   async run(): Promise<void> {
     const { session, signal } = this.#options;
-    const everyMs = Math.max(EVERY_MS_MIN, session.market.parameters.leaseMs / 4);
+    this.#leaseMs = session.market.parameters.leaseMs;
     while (!signal.aborted) {
+      const everyMs = Math.max(EVERY_MS_MIN, this.#leaseMs / 4);
       this.#wake = new AbortController();
       await this.#beatFor(everyMs);
       if (signal.aborted) return;
@@ -74,7 +77,8 @@ export class Heartbeat {
 
   async #beat(jobs: HeartbeatJobs): Promise<void> {
     try {
-      const { dropJobIds } = await this.#options.session.beat(jobs);
+      const { dropJobIds, leaseMs } = await this.#options.session.beat(jobs);
+      this.#leaseMs = leaseMs;
       if (dropJobIds.length > 0) this.#options.onDropped(dropJobIds);
     } catch (error) {
       if (!this.#options.signal.aborted) this.#options.log('heartbeatFailed', { reason: messageOf(error) });

@@ -1,6 +1,7 @@
 import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { type Bid, type GiveUp, giveUpDetail, type Messages, type MessageType } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import type { RouteAnswer, RouteCall } from '#protocol/routeCalls.js';
 import type { RouteName } from '#protocol/routes.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
@@ -12,6 +13,9 @@ import { loginMessage } from './loginMessage.js';
 /** Tokens are renewed this long before they expire, and used until shortly before. */
 const TOKEN_MARGIN_MS = 60_000;
 const TOKEN_LAST_MS = 5_000;
+
+/** Versions of the market's parameters that are remembered. */
+const PARAMETER_VERSIONS_MAX = 64;
 
 /** True for failures after which sending the same again is safe and may succeed. */
 export function isUnreachable(error: unknown): error is UnreachableError {
@@ -63,6 +67,7 @@ export class Session {
   readonly account: Account;
   readonly market: MarketView;
   readonly clock: CoordinatorClock;
+  readonly #parameters = new Map<number, Parameters>();
   #token: { text: string; expiresAtMs: number } | null = null;
   #loggingIn: Promise<string> | null = null;
 
@@ -70,6 +75,7 @@ export class Session {
     this.client = options.client;
     this.account = options.account;
     this.market = options.market;
+    this.learnParameters(options.market.parametersVersion, options.market.parameters);
     this.clock = options.clock;
   }
 
@@ -106,8 +112,37 @@ export class Session {
     return this.client.call('registerProver', { body: { ...signed, ownerSignature } });
   }
 
-  placeBid(signed: { message: Bid; signature: Hex }): Promise<RouteAnswer<'placeBid'>> {
-    return this.client.call('placeBid', { body: signed });
+  /** The parameters of a version: those that a round keeps to. Asked for once. */
+  async parametersOf(version: number): Promise<Parameters> {
+    const known = this.#parameters.get(version);
+    if (known) return known;
+    const { parameters } = await this.client.call('getParameters', { params: { version: String(version) } });
+    this.learnParameters(version, parameters);
+    return parameters;
+  }
+
+  /** Takes note of a version of the parameters. */
+  learnParameters(version: number, parameters: Parameters): void {
+    this.#parameters.set(version, parameters);
+    for (const old of this.#parameters.keys()) {
+      if (this.#parameters.size <= PARAMETER_VERSIONS_MAX) return;
+      this.#parameters.delete(old);
+    }
+  }
+
+  placeBid(bid: Bid): Promise<RouteAnswer<'placeBid'>> {
+    return this.client.call('placeBid', { body: this.sign('Bid', bid) });
+  }
+
+  /** Commits to a bid without showing it. */
+  commitBid(bid: Bid): Promise<RouteAnswer<'commitBid'>> {
+    const { roundId, prover } = bid;
+    const commitment = digestOf(this.domain, 'Bid', bid);
+    return this.client.call('commitBid', { body: this.sign('BidCommitment', { roundId, prover, commitment }) });
+  }
+
+  openBid(bid: Bid): Promise<RouteAnswer<'openBid'>> {
+    return this.client.call('openBid', { body: this.sign('Bid', bid) });
   }
 
   /** Delivers a zkProof for a job. The same arguments make the same message. */

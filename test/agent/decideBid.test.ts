@@ -13,6 +13,8 @@ const input = (more: Partial<BidInput> = {}, round: Partial<BidInput['round']> =
     roundId: `${BLOCK_ID}.r0`,
     circuitId: `0x${'cc'.repeat(32)}`,
     jobIds: Array.from({ length: 32 }, (_, i) => `${BLOCK_ID}.${i}`),
+    parametersVersion: 1,
+    sealing: 'receipt',
     maxPriceWei: '1000000',
     deadlineMs: 103_000,
     closesAtMs: 1_000,

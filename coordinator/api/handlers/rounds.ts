@@ -1,5 +1,5 @@
 import { bidFlaw } from '#market/commands/placeBid.js';
-import { canonicalBytes } from '#protocol/log/canonicalJson.js';
+import { receiptBytes } from '#protocol/bidReceipt.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Hex } from '#protocol/units.js';
 import type { Accepted, BidReceipt } from '#protocol/views.js';
@@ -69,7 +69,7 @@ function receiptOf(
 ): BidReceipt {
   const { atMs, firstIndex: entryIndex } = accepted;
   const { origin } = journal.state().market!;
-  const receipt = canonicalBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
+  const receipt = receiptBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
   const receiptSignature = `0x${Buffer.from(journal.sign(receipt)).toString('hex')}`;
   return { ...accepted, roundId, prover, commitment, receiptSignature };
 }

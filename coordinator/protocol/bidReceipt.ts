@@ -1,0 +1,35 @@
+/** Bid receipts: the operator's signed word on where in the log a bid stands, as it is signed and as provers keep it. */
+import { z } from 'zod';
+import { canonicalBytes } from './log/canonicalJson.js';
+import { verifyEd25519 } from './log/ed25519.js';
+import { parseVerifierKey } from './log/verifierKey.js';
+import { addressSchema, bytes32Schema, roundIdSchema, unixMsSchema } from './units.js';
+
+/** A receipt with everything that its signature is over; one JSON object a line in a file of receipts. */
+export const keptReceiptSchema = z.strictObject({
+  /** The log's origin line. */
+  origin: z.string().min(1).max(128),
+  roundId: roundIdSchema,
+  prover: addressSchema,
+  commitment: bytes32Schema,
+  /** Index of the entry: a `bidPlaced`, `bidCommitted` or `bidOpened`. */
+  entryIndex: z.int().min(0),
+  atMs: unixMsSchema,
+  receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
+});
+export type KeptReceipt = z.infer<typeof keptReceiptSchema>;
+
+/** The bytes that a receipt's signature is over. */
+export function receiptBytes(receipt: Omit<KeptReceipt, 'receiptSignature'>): Uint8Array {
+  const { atMs, commitment, entryIndex, origin, prover, roundId } = receipt;
+  return canonicalBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
+}
+
+/** True when the operator of the log with this verifier key has signed the receipt. */
+export function isReceiptSigned(receipt: KeptReceipt, logKey: string): boolean {
+  const key = parseVerifierKey(logKey);
+  const signature = new Uint8Array(
+    (receipt.receiptSignature.slice(2).match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)),
+  );
+  return key !== undefined && verifyEd25519(key.publicKey, receiptBytes(receipt), signature);
+}

@@ -1,0 +1,35 @@
+import { isReceiptSigned } from '#protocol/bidReceipt.js';
+import type { BidReceipt } from '#protocol/views.js';
+import type { Session } from '../client/session.js';
+import type { AgentLog } from '../log.js';
+import { Bidder, type BidderOptions } from './bidder.js';
+import { BidOpener } from './bidOpener.js';
+import { ReceiptFile } from './receiptFile.js';
+import { UnopenedBids } from './unopenedBids.js';
+
+/**
+ * Makes what bids and what opens bids, over the files that both need, and takes up the bids that an earlier life of this
+ * agent has committed to. Throws when those cannot be read.
+ */
+export function openBidding(
+  options: Omit<BidderOptions, 'unopened' | 'onCommitted' | 'onReceipt'>,
+  paths: { unopenedBids: string; receipts: string },
+): { bidder: Bidder; opener: BidOpener } {
+  const { session, log, signal } = options;
+  const unopened = new UnopenedBids(paths.unopenedBids);
+  const receipts = new ReceiptFile(paths.receipts);
+  const onReceipt = (receipt: BidReceipt) => keepReceipt(session, receipts, receipt, log);
+  const opener = new BidOpener({ session, unopened, log, signal, onReceipt });
+  const onCommitted = (roundId: string) => opener.watch(roundId);
+  opener.resume();
+  return { bidder: new Bidder({ ...options, unopened, onCommitted, onReceipt }), opener };
+}
+
+/** Keeps a receipt; one that the log's key has not signed is kept too, and said to be worth nothing. */
+function keepReceipt(session: Session, receipts: ReceiptFile, receipt: BidReceipt, log: AgentLog): void {
+  const { roundId, prover, commitment, firstIndex: entryIndex, atMs, receiptSignature } = receipt;
+  const { origin, logKey } = session.market;
+  const kept = { origin, roundId, prover, commitment, entryIndex, atMs, receiptSignature };
+  if (!isReceiptSigned(kept, logKey)) log('receiptUnsigned', { roundId, entryIndex });
+  if (!receipts.add(kept)) log('receiptNotKept', { roundId, entryIndex });
+}
