@@ -10,6 +10,7 @@ const entry = {
   jobId: `0x${'b1'.repeat(32)}.0`,
   prover: `0x${'0a'.repeat(20)}`,
   cause: 'startTime',
+  expectedEndMs: null,
 };
 
 /** Answers each connection with the next text, then says nothing more or ends; keeps what was asked for. */
