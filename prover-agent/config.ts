@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type Address, addressSchema, labelSchema } from '#protocol/units.js';
+import { backendChoicesSchema } from './proving/backends/backendChoice.js';
+import { WITNESS_LIMITS } from './proving/guardedWitness.js';
 
 const wei = z
   .string()
@@ -39,6 +41,15 @@ export const agentConfigSchema = z
     finishMs: z.int().min(0).max(3_600_000).default(10_000),
     /** Verify every zkProof before sending it. */
     selfCheck: z.boolean().default(true),
+    /** External provers, each for a circuit: `<circuit id, name or *>=<command>`. All others are proven by snarkjs. */
+    backends: backendChoicesSchema.default([]),
+    /** What a witness generator may take before it is ended: time, and memory in MiB. */
+    witnessLimitMs: z.int().min(100).max(3_600_000).default(WITNESS_LIMITS.limitMs),
+    witnessMemoryMb: z
+      .int()
+      .min(1)
+      .max(4_096)
+      .default(WITNESS_LIMITS.memoryBytes / 1_048_576),
   })
   .readonly();
 export type AgentConfig = z.output<typeof agentConfigSchema>;
@@ -72,5 +83,7 @@ export function agentPaths(dataDir: string) {
     /** Bids that were committed to and must be opened. */
     unopenedBids: join(dataDir, 'unopened-bids.json'),
     receipts: join(dataDir, 'receipts.jsonl'),
+    /** Witnesses for external provers, for the time of one zkProof. */
+    work: resolve(dataDir, 'work'),
   };
 }

@@ -5,7 +5,7 @@ import { Agent, FOLLOWED_TYPES } from './agent.js';
 import { repeatUntilDone } from './backoff.js';
 import { openBidding } from './bidding/openBidding.js';
 import type { Account } from './client/account.js';
-import { ArtifactError, type ArtifactName, loadArtifact } from './client/artifacts.js';
+import { ArtifactError, type ArtifactName, loadArtifact, locateArtifact } from './client/artifacts.js';
 import { followFeed } from './client/feed.js';
 import { Heartbeat } from './client/heartbeat.js';
 import { takeLock } from './client/lockFile.js';
@@ -13,6 +13,7 @@ import { openSession } from './client/openSession.js';
 import { isUnreachable, type Session } from './client/session.js';
 import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
+import { clearWork } from './proving/backends/boundedProgram.js';
 import { JobBook } from './proving/jobBook.js';
 import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
@@ -43,6 +44,7 @@ export interface RunAgentOptions {
 export async function runAgent(config: AgentConfig, options: RunAgentOptions): Promise<void> {
   const paths = agentPaths(config.dataDir);
   const release = takeLock(paths.lock);
+  clearWork(paths.work);
   const closing = new AbortController();
   const circuits = new Map<string, ProvableCircuit>();
   try {
@@ -139,7 +141,10 @@ async function registerOnce(session: Session, name: string, options: RunAgentOpt
   await session.register(name, owner);
 }
 
-/** Gets every circuit ready that this machine can prove and has not prepared yet. */
+/**
+ * Gets every circuit ready that this machine can prove and has not prepared yet. One that fails does not keep the others
+ * from being served; when none is left, the failure is the agent's.
+ */
 async function prepareCircuits(
   config: AgentConfig,
   options: RunAgentOptions,
@@ -156,7 +161,9 @@ async function prepareCircuits(
     signal,
   };
   const load = (name: ArtifactName) => untilReached(options, () => loadArtifact(name, source));
+  const locate = (name: ArtifactName) => untilReached(options, () => locateArtifact(name, source));
   const listed = await untilReached(options, () => session.client.call('listCircuits', {}));
+  const failures: { circuitId: string; error: unknown }[] = [];
   for (const circuit of listed.circuits) {
     if (circuits.has(circuit.circuitId)) continue;
     if (!isProvable(circuit)) {
@@ -169,9 +176,15 @@ async function prepareCircuits(
       circuits.delete(circuitId);
       log('circuitFailed', { circuitId, reason: messageOf(error) });
     };
-    const parts = { circuit, config, measurements, createProver: factory, load, log, onLost };
-    circuits.set(circuitId, await prepareCircuit(parts));
+    const parts = { circuit, config, measurements, createProver: factory, load, locate, log, onLost };
+    try {
+      circuits.set(circuitId, await prepareCircuit(parts));
+    } catch (error) {
+      failures.push({ circuitId, error });
+    }
   }
+  if (failures.length > 0 && circuits.size === 0) throw failures[0]!.error;
+  for (const { circuitId, error } of failures) log('circuitFailed', { circuitId, reason: messageOf(error) });
 }
 
 /** Begins an action again only when it has ended, well or not. */

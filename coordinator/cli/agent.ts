@@ -18,7 +18,7 @@ const EXIT = { usage: 2, failure: 1, interrupted: 130 } as const;
 /** Ctrl-C in a terminal reaches an agent twice when its parent passes it on: signals so close together count as one. */
 const SAME_SIGNAL_MS = 1_000;
 
-type Options = Record<string, string | undefined>;
+type Options = Record<string, string | undefined> & { backend?: string[] };
 
 async function commandOf(act: (options: Options) => Promise<void>) {
   const { Command } = await import('commander');
@@ -37,6 +37,14 @@ async function commandOf(act: (options: Options) => Promise<void>) {
     .option('--standby-wei <wei>', 'price to stand by, such as 250000000000; default: a twentieth of the price')
     .option('--threads <n>', 'threads of one zkProof, such as 2', '1')
     .option('--slots <n>', 'zkProofs at once, such as 2: more for each core than threads, and more memory', '1')
+    .option(
+      '--backend <circuit=command>',
+      'an external prover, such as transferRollup=rapidsnark; may be given several times, * stands for all circuits',
+      (one: string, others: string[]) => [...others, one],
+      [],
+    )
+    .option('--witness-limit <ms>', 'end witness generators that take longer, such as 60000', '60000')
+    .option('--witness-memory <mb>', 'end witness generators that take more memory, such as 1024', '1024')
     .option('--handicap <factor>', 'be slow on purpose, such as 3: every zkProof takes 3 times as long', '1')
     .option('--data-dir <dir>', 'where artifacts and measurements are kept, such as ./agent-1')
     .option('--artifact-dir <dir>', 'use the files of this folder whose hash fits, such as circuits/artifacts')
@@ -60,6 +68,9 @@ async function settingsOf(options: Options, address: string) {
     slots: Number(options.slots),
     handicap: Number(options.handicap),
     finishMs: Number(options.finish),
+    backends: options.backend,
+    witnessLimitMs: Number(options.witnessLimit),
+    witnessMemoryMb: Number(options.witnessMemory),
   });
 }
 

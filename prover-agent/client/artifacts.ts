@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pathOf, UnreachableError } from '#protocol/client.js';
@@ -30,6 +30,14 @@ export interface ArtifactSource {
 }
 
 const FOLDER_DEPTH_MAX = 3;
+/** Bytes read at once of a file that is not kept. */
+const PASSING_BYTES = 1_048_576;
+
+/** Where an artifact is, and its bytes in shared memory unless only the place was asked for. */
+interface FoundArtifact {
+  path: string;
+  bytes: Uint8Array | null;
+}
 
 /**
  * Reads an artifact into memory that threads share: from the folder given, else from the cache, else from the
@@ -37,47 +45,68 @@ const FOLDER_DEPTH_MAX = 3;
  * @throws UnreachableError, or ArtifactError when the coordinator serves something else
  */
 export async function loadArtifact(name: ArtifactName, source: ArtifactSource): Promise<Uint8Array> {
-  const given = source.artifactDir ? await findInFolder(name, source.artifactDir, FOLDER_DEPTH_MAX) : null;
+  return (await findArtifact(name, source, true)).bytes!;
+}
+
+/**
+ * The path of an artifact's file, for programs that read it themselves: found, fetched and checked like those that are
+ * loaded, without being kept in memory. Throws like `loadArtifact`.
+ */
+export async function locateArtifact(name: ArtifactName, source: ArtifactSource): Promise<string> {
+  return (await findArtifact(name, source, false)).path;
+}
+
+async function findArtifact(name: ArtifactName, source: ArtifactSource, isKept: boolean): Promise<FoundArtifact> {
+  const given = source.artifactDir ? await findInFolder(name, source.artifactDir, FOLDER_DEPTH_MAX, isKept) : null;
   if (given) return given;
-  const path = join(source.cacheDir, name.sha256.slice(2));
-  const cached = await readChecked(path, name);
+  const path = resolve(source.cacheDir, name.sha256.slice(2));
+  const cached = await readChecked(path, name, isKept);
   if (cached) return cached;
   await rm(path, { force: true });
   await download(name, path, source);
-  const bytes = await readChecked(path, name);
-  if (bytes) return bytes;
+  const fetched = await readChecked(path, name, isKept);
+  if (fetched) return fetched;
   await rm(path, { force: true });
   throw new ArtifactError(`the coordinator serves something else for artifact ${name.sha256}`);
 }
 
-/** The file's bytes when size and hash are those named; null otherwise, or when there is no file. */
-async function readChecked(path: string, name: ArtifactName): Promise<Uint8Array | null> {
+/** The file when size and hash are those named; null otherwise, or when there is none. */
+async function readChecked(path: string, name: ArtifactName, isKept: boolean): Promise<FoundArtifact | null> {
   const file = await open(path, 'r').catch(() => null);
   if (!file) return null;
   try {
     if ((await file.stat()).size !== name.bytes) return null;
-    const bytes = new Uint8Array(new SharedArrayBuffer(name.bytes));
+    const bytes = isKept ? new Uint8Array(new SharedArrayBuffer(name.bytes)) : null;
+    const passing = bytes ? null : new Uint8Array(Math.min(name.bytes, PASSING_BYTES));
+    const hash = createHash('sha256');
     for (let place = 0; place < name.bytes; ) {
-      const { bytesRead } = await file.read(bytes, place, name.bytes - place, place);
+      const into = bytes?.subarray(place) ?? passing!.subarray(0, name.bytes - place);
+      const { bytesRead } = await file.read(into, 0, into.length, place);
       if (bytesRead === 0) return null;
+      hash.update(into.subarray(0, bytesRead));
       place += bytesRead;
     }
-    return `0x${createHash('sha256').update(bytes).digest('hex')}` === name.sha256 ? bytes : null;
+    return `0x${hash.digest('hex')}` === name.sha256 ? { path, bytes } : null;
   } finally {
     await file.close();
   }
 }
 
-async function findInFolder(name: ArtifactName, folder: string, depth: number): Promise<Uint8Array | null> {
+async function findInFolder(
+  name: ArtifactName,
+  folder: string,
+  depth: number,
+  isKept: boolean,
+): Promise<FoundArtifact | null> {
   const entries: Dirent[] = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
-    const path = join(folder, entry.name);
+    const path = resolve(folder, entry.name);
     if (entry.isDirectory()) {
-      const found = depth > 1 ? await findInFolder(name, path, depth - 1) : null;
+      const found = depth > 1 ? await findInFolder(name, path, depth - 1, isKept) : null;
       if (found) return found;
     } else if ((await stat(path).catch(() => null))?.size === name.bytes) {
-      const bytes = await readChecked(path, name);
-      if (bytes) return bytes;
+      const found = await readChecked(path, name, isKept);
+      if (found) return found;
     }
   }
   return null;

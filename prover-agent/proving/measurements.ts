@@ -22,6 +22,8 @@ export interface MeasuredSetting {
   threads: number;
   slots: number;
   handicap: number;
+  /** What proves, when it is not snarkjs: an external program in just this state, by a hash. */
+  backend?: string | null;
 }
 
 /**
@@ -88,8 +90,9 @@ function rehearsalKeyOf(setting: MeasuredSetting): string {
   return `${keyOf(setting)} rehearsal`;
 }
 
-function keyOf({ circuitId, threads, slots, handicap }: MeasuredSetting): string {
-  return `${circuitId} threads ${threads} slots ${slots} handicap ${handicap}`;
+function keyOf({ circuitId, threads, slots, handicap, backend }: MeasuredSetting): string {
+  const key = `${circuitId} threads ${threads} slots ${slots} handicap ${handicap}`;
+  return backend ? `${key} backend ${backend}` : key;
 }
 
 function readSamples(path: string): Record<string, number[]> {

@@ -1,11 +1,14 @@
 import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
 import type { CircuitView } from '#protocol/views.js';
+import { ZK_PROTOCOLS } from '#protocol/zkProof.js';
 import type { ArtifactName } from '../client/artifacts.js';
-import type { AgentConfig } from '../config.js';
+import { type AgentConfig, agentPaths } from '../config.js';
 import type { AgentLog } from '../log.js';
+import { chosenFor, findProgram } from './backends/backendChoice.js';
 import { handicapProver } from './handicappedProver.js';
 import type { MeasuredSetting, Measurements } from './measurements.js';
-import { type Prover, type ProverFactory, ProvingError, sharedBytes } from './prover.js';
+import { type Prover, type ProverFactory, type ProverOptions, sharedBytes } from './prover.js';
+import { isCancelled } from './provingError.js';
 import { sampleInput } from './sampleInput.js';
 
 /** A circuit whose zkProofs this machine makes, one prover for each slot. */
@@ -17,49 +20,80 @@ export interface ProvableCircuit {
 
 /** True for circuits that an agent of this version can prove and measure. */
 export function isProvable(circuit: Pick<CircuitView, 'kind' | 'protocol'>): boolean {
-  return circuit.kind === 'transferRollup' && circuit.protocol === 'groth16';
+  return circuit.kind === 'transferRollup' && ZK_PROTOCOLS.some((protocol) => protocol === circuit.protocol);
 }
 
-/**
- * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
- * all slots at work. When an earlier start has measured the same setting, the provers warm up while the agent bids
- * already: a bid needs the promise, not the prover.
- * @param load - fetches an artifact and checks its hash
- * @param onLost - called when a prover turns out not to load after the circuit was handed out
- */
-export async function prepareCircuit(options: {
+export interface PreparationParts {
   circuit: CircuitView;
   config: AgentConfig;
   measurements: Measurements;
   createProver: ProverFactory;
+  /** Fetches an artifact and checks its hash. */
   load(name: ArtifactName): Promise<Uint8Array>;
+  /** The same for a program that reads the file itself: its path. */
+  locate(name: ArtifactName): Promise<string>;
   log: AgentLog;
+  /** Called when a prover turns out not to load after the circuit was handed out. */
   onLost(error: unknown): void;
-}): Promise<ProvableCircuit> {
-  const { circuit, config, measurements, log } = options;
+}
+
+/**
+ * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
+ * all slots at work. That measurement is also the check of an external prover: one whose zkProof of the sample does not
+ * verify is not used. When an earlier start has measured the same setting, the provers warm up while the agent bids
+ * already: a bid needs the promise, not the prover. An external program that has changed since is another setting.
+ */
+export async function prepareCircuit(parts: PreparationParts): Promise<ProvableCircuit> {
+  const { circuit, config, measurements, log } = parts;
   const { circuitId } = circuit;
   const key = parseVerificationKey(circuit.verificationKey);
   if (!key.ok || circuitIdOf(key.verificationKey) !== circuitId) {
     throw new Error(`the coordinator's verification key is not that of circuit ${circuitId}`);
   }
-  const [wasm, zkey] = [sharedBytes(await options.load(circuit.wasm)), sharedBytes(await options.load(circuit.zkey))];
-  const { threads, slots, handicap, selfCheck } = config;
-  const raw = Array.from({ length: slots }, () =>
-    options.createProver({ wasm, zkey, verificationKey: circuit.verificationKey, threads, selfCheck }),
-  );
-  const setting: MeasuredSetting = { circuitId, threads, slots, handicap };
+  const { options, backend, program } = await proverOptionsOf(parts);
+  const { threads, slots, handicap } = config;
+  const raw = Array.from({ length: slots }, () => parts.createProver(options));
+  const setting: MeasuredSetting = { circuitId, threads, slots, handicap, backend };
   const warming = Promise.all(raw.map((prover) => prover.warm()));
   if (measurements.has(setting)) {
     warming.catch((error) => {
-      if (!(error instanceof ProvingError && error.code === 'cancelled')) options.onLost(error);
+      if (!isCancelled(error)) parts.onLost(error);
     });
   } else {
-    await warming;
-    measurements.rehearse(setting, handicap * (await measure(raw)));
+    try {
+      await warming;
+      measurements.rehearse(setting, handicap * (await measure(raw)));
+    } catch (error) {
+      await Promise.all(raw.map((prover) => prover.close()));
+      const message = `${program ?? 'snarkjs'} did not prove the sample of circuit ${circuitId}`;
+      throw isCancelled(error) ? error : new Error(message, { cause: error });
+    }
   }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
-  log('circuitReady', { circuitId, promisedMs, typicalMs });
+  log('circuitReady', { circuitId, backend: program ?? 'snarkjs', promisedMs, typicalMs });
   return { circuitId, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };
+}
+
+/** What the circuit's provers are made with; `program` and `backend` (its state) are null for snarkjs. */
+async function proverOptionsOf({ circuit, config, load, locate }: PreparationParts) {
+  const template = chosenFor(config.backends, circuit);
+  const found = template && findProgram(template);
+  const wasm = sharedBytes(await load(circuit.wasm));
+  const options: ProverOptions = {
+    wasm,
+    // A native prover reads the file: this process need not hold it.
+    zkey: found ? null : sharedBytes(await load(circuit.zkey)),
+    command: found && {
+      template: found.template,
+      zkeyPath: await locate(circuit.zkey),
+      workDir: agentPaths(config.dataDir).work,
+    },
+    verificationKey: circuit.verificationKey,
+    threads: config.threads,
+    selfCheck: config.selfCheck,
+    witnessLimits: { limitMs: config.witnessLimitMs, memoryBytes: config.witnessMemoryMb * 1_048_576 },
+  };
+  return { options, backend: found?.fingerprint ?? null, program: found?.template.program ?? null };
 }
 
 /**

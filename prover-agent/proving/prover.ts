@@ -1,18 +1,29 @@
-import { Worker } from 'node:worker_threads';
-import type { MadeProof, ProverMessage, ProverProgress, ProverThreadData, ProvingFailureCode } from './proverThread.js';
-import type { WitnessInput } from './witnessGenerator.js';
+import { parseVerificationKey, type VerificationKey } from '#protocol/verificationKey.js';
+import type { ProvingBackend } from './backends/backend.js';
+import { CommandBackend } from './backends/commandBackend.js';
+import type { CommandTemplate } from './backends/commandTemplate.js';
+import { normaliseZkProof } from './backends/nativeZkProof.js';
+import { borrowChecker } from './backends/sharedChecker.js';
+import { SnarkjsBackend } from './backends/snarkjsBackend.js';
+import { GuardedWitness, WITNESS_LIMITS, type WitnessLimits } from './guardedWitness.js';
+import { cancelled, flawed } from './provingError.js';
+import { publicSignalsOf, type WitnessInput } from './witnessGenerator.js';
 
-export type { MadeProof, ProverProgress } from './proverThread.js';
+export { ProvingError } from './provingError.js';
 export type { WitnessInput } from './witnessGenerator.js';
 
-/** The work ended without a zkProof: the input has no witness, proving failed, or it was cancelled. */
-export class ProvingError extends Error {
-  override readonly name = 'ProvingError';
-  readonly code: ProvingFailureCode | 'cancelled';
-  constructor(code: ProvingFailureCode | 'cancelled', message: string) {
-    super(message);
-    this.code = code;
-  }
+/** How far a zkProof is: parts per million of the whole work, and which part of it. */
+export interface ProverProgress {
+  stage: 'witness' | 'proving';
+  progressPpm: number;
+}
+
+/** A zkProof in its strict spelling, with its cost in milliseconds. */
+export interface MadeProof {
+  zkProof: Record<string, unknown>;
+  publicSignals: string[];
+  witnessMs: number;
+  provingMs: number;
 }
 
 /** Makes zkProofs of one circuit, one at a time. */
@@ -22,26 +33,47 @@ export interface Prover {
   /**
    * Makes a zkProof and checks it against the verification key.
    * @param input - the circuit's input, decimal strings under the signals' names
-   * @param signal - aborting it ends the work at once; the next call starts a new thread
+   * @param signal - aborting it ends the work at once; the next call starts anew
+   * @param limitMs - work that takes longer is ended as failed, in milliseconds
    * @throws ProvingError; its message never quotes the input
    */
-  prove(input: WitnessInput, onProgress?: (progress: ProverProgress) => void, signal?: AbortSignal): Promise<MadeProof>;
-  /** Ends the thread; work under way ends as cancelled. */
+  prove(
+    input: WitnessInput,
+    onProgress?: (progress: ProverProgress) => void,
+    signal?: AbortSignal,
+    limitMs?: number,
+  ): Promise<MadeProof>;
+  /** Ends threads and programs; work under way ends as cancelled. */
   close(): Promise<void>;
+}
+
+/** An external prover instead of snarkjs: the program, and the files that it works with. */
+export interface CommandProving {
+  template: CommandTemplate;
+  zkeyPath: string;
+  workDir: string;
 }
 
 /** Bytes of the artifacts, the verification key as snarkjs writes it, and how many threads one zkProof may use. */
 export interface ProverOptions {
   wasm: Uint8Array;
-  zkey: Uint8Array;
+  /** The proving key for snarkjs; an external prover reads its file. */
+  zkey: Uint8Array | null;
+  command?: CommandProving | null;
   verificationKey: object;
   threads: number;
   /** Verify every zkProof before handing it out (about 20 ms). Default: true. */
   selfCheck?: boolean;
+  witnessLimits?: WitnessLimits;
 }
 
 /** Where provers come from; tests hand in their own. */
 export type ProverFactory = (options: ProverOptions) => Prover;
+
+/** How long one zkProof may take when nobody says, in milliseconds. */
+const LIMIT_MS = 3_600_000;
+/** The part of the whole work that the witness is taken for, in parts per million; measured on the transfer rollup. */
+const WITNESS_PPM = 30_000;
 
 /** Copies bytes into memory that threads share, unless they are there already. */
 export function sharedBytes(bytes: Uint8Array): Uint8Array {
@@ -52,108 +84,89 @@ export function sharedBytes(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Makes a Groth16 prover in a worker thread of its own. The thread starts with the first call and starts again after a
- * cancelled one; the artifacts are in memory once, however many provers share them.
+ * Makes a prover: the witness in a guarded thread, the zkProof by snarkjs or by an external program. Threads start with
+ * the first call; the artifacts are in memory once, however many provers share them.
+ * @throws Error for a verification key that is none
  */
 export function createProver(options: ProverOptions): Prover {
-  return new ThreadedProver(options);
+  const { threads, command = null, verificationKey } = options;
+  if (!(Number.isInteger(threads) && threads >= 1)) throw new RangeError('a prover needs at least one thread');
+  const key = parseVerificationKey(verificationKey);
+  if (!key.ok) throw new Error(`the verification key cannot be used: ${key.detail}`);
+  const { protocol } = key.verificationKey;
+  const zkey = options.zkey && sharedBytes(options.zkey);
+  const backend = command
+    ? new CommandBackend({ ...command, threads, checker: borrowChecker(protocol, verificationKey) })
+    : new SnarkjsBackend({ protocol, zkey, verificationKey, threads });
+  return new BackendProver(options, key.verificationKey, backend);
 }
 
-interface Waiter {
-  resolve(made?: MadeProof): void;
-  reject(error: ProvingError): void;
-  onProgress?: ((progress: ProverProgress) => void) | undefined;
-}
+class BackendProver implements Prover {
+  readonly #witness: GuardedWitness;
+  readonly #backend: ProvingBackend;
+  readonly #key: VerificationKey;
+  readonly #selfCheck: boolean;
+  #isAtWork = false;
 
-class ThreadedProver implements Prover {
-  readonly #data: ProverThreadData;
-  #worker: Worker | null = null;
-  #isReady = false;
-  #running: Waiter | null = null;
-  #warming: Waiter[] = [];
-
-  constructor({ wasm, zkey, verificationKey, threads, selfCheck = true }: ProverOptions) {
-    if (!(Number.isInteger(threads) && threads >= 1)) throw new RangeError('a prover needs at least one thread');
-    const shared = { wasm: sharedBytes(wasm), zkey: sharedBytes(zkey) };
-    this.#data = { ...shared, verificationKey, threads, selfCheck, mod: 'data:,', name: 'prover' };
+  constructor(options: ProverOptions, key: VerificationKey, backend: ProvingBackend) {
+    this.#witness = new GuardedWitness(sharedBytes(options.wasm), options.witnessLimits ?? WITNESS_LIMITS);
+    this.#backend = backend;
+    this.#key = key;
+    this.#selfCheck = options.selfCheck ?? true;
   }
 
-  warm(): Promise<void> {
-    this.#start();
-    if (this.#isReady) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#warming.push({ resolve: () => resolve(), reject }));
+  async warm(): Promise<void> {
+    await Promise.all([this.#witness.warm(), this.#backend.warm()]);
   }
 
-  prove(
+  async prove(
     input: WitnessInput,
-    onProgress?: (progress: ProverProgress) => void,
+    onProgress: (progress: ProverProgress) => void = () => {},
     signal?: AbortSignal,
+    limitMs: number = LIMIT_MS,
   ): Promise<MadeProof> {
-    if (this.#running) throw new Error('this prover is at work: it makes one zkProof at a time');
-    if (signal?.aborted) return Promise.reject(new ProvingError('cancelled', 'cancelled before it began'));
-    const worker = this.#start();
-    return new Promise<MadeProof>((resolve, reject) => {
-      const onAbort = () => void this.#end(new ProvingError('cancelled', 'the work was cancelled'));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const settle = () => signal?.removeEventListener('abort', onAbort);
-      this.#running = {
-        resolve: (made) => {
-          settle();
-          resolve(made!);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-        onProgress,
-      };
-      worker.postMessage(input);
-    });
-  }
-
-  close(): Promise<void> {
-    return this.#end(new ProvingError('cancelled', 'the prover was closed'));
-  }
-
-  #start(): Worker {
-    if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./proverThread.js', import.meta.url), { workerData: this.#data });
-    const fail = (message: string) => {
-      if (this.#worker === worker) void this.#end(new ProvingError('provingFailed', message));
-    };
-    worker.on('message', (message: ProverMessage) => {
-      if (this.#worker === worker) this.#hear(message);
-    });
-    worker.on('error', (error) => fail(error.message));
-    worker.on('exit', (code) => fail(`the prover's thread ended with code ${code}`));
-    this.#worker = worker;
-    return worker;
-  }
-
-  #hear(message: ProverMessage): void {
-    if (message.kind === 'progress') {
-      this.#running?.onProgress?.({ stage: message.stage, progressPpm: message.progressPpm });
-    } else if (message.kind === 'ready') {
-      this.#isReady = true;
-      for (const waiter of this.#warming.splice(0)) waiter.resolve();
-    } else if (message.kind === 'failed' && !this.#isReady) {
-      void this.#end(new ProvingError(message.code, message.message));
-    } else {
-      const waiter = this.#running;
-      this.#running = null;
-      if (message.kind === 'made') waiter?.resolve(message.made);
-      else waiter?.reject(new ProvingError(message.code, message.message));
+    if (this.#isAtWork) throw new Error('this prover is at work: it makes one zkProof at a time');
+    if (signal?.aborted) throw cancelled('cancelled before it began');
+    this.#isAtWork = true;
+    try {
+      return await this.#prove(input, onProgress, signal, limitMs);
+    } finally {
+      this.#isAtWork = false;
     }
   }
 
-  /** Ends the thread with its curve threads and fails whoever waits; returns when they are gone. */
-  async #end(error: ProvingError): Promise<void> {
-    const worker = this.#worker;
-    const waiters = [...this.#warming.splice(0), ...(this.#running ? [this.#running] : [])];
-    this.#worker = null;
-    this.#isReady = false;
-    this.#running = null;
-    for (const waiter of waiters) waiter.reject(error);
-    await worker?.terminate();
+  async close(): Promise<void> {
+    await Promise.all([this.#witness.close(), this.#backend.close()]);
+  }
+
+  async #prove(
+    input: WitnessInput,
+    onProgress: (progress: ProverProgress) => void,
+    signal: AbortSignal | undefined,
+    limitMs: number,
+  ): Promise<MadeProof> {
+    const startedMs = performance.now();
+    const leftMs = () => Math.max(1, Math.ceil(startedMs + limitMs - performance.now()));
+    onProgress({ stage: 'witness', progressPpm: 0 });
+    const witness = await this.#witness.generate(input, signal, limitMs);
+    const publicSignals = publicSignalsOf(witness, this.#key.nPublic);
+    const witnessedMs = performance.now();
+    onProgress({ stage: 'proving', progressPpm: WITNESS_PPM });
+    const raw = await this.#backend.prove(witness, {
+      signal,
+      limitMs: leftMs(),
+      onProgress: (ppm) => onProgress({ stage: 'proving', progressPpm: Math.max(WITNESS_PPM, ppm) }),
+    });
+    const provenMs = performance.now();
+    const zkProof = normaliseZkProof(this.#key.protocol, raw);
+    if (this.#selfCheck && !(await this.#backend.verify(zkProof, publicSignals, { signal, limitMs: leftMs() }))) {
+      throw flawed('zkProofInvalid', 'the zkProof does not verify under the verification key of its circuit');
+    }
+    return {
+      zkProof: { ...zkProof },
+      publicSignals,
+      witnessMs: Math.round(witnessedMs - startedMs),
+      provingMs: Math.round(provenMs - witnessedMs),
+    };
   }
 }

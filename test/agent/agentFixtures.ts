@@ -124,8 +124,8 @@ export function clearedFor(primary: Address, job: JobView): EntryOf<'roundCleare
   };
 }
 
-/** A prover that takes `ms` and makes nothing; `fail` decides for each attempt whether it fails. */
-export function slowProver(ms: number, fail: (attempt: number) => boolean = () => false): ProverFactory {
+/** A prover that takes `ms` and makes nothing; `fail` decides for each attempt whether it fails, and how. */
+export function slowProver(ms: number, fail: (attempt: number) => boolean | Error = () => false): ProverFactory {
   let attempts = 0;
   return (): Prover => ({
     warm: async () => {},
@@ -136,7 +136,8 @@ export function slowProver(ms: number, fail: (attempt: number) => boolean = () =
         const attempt = attempts;
         onProgress?.({ stage: 'proving', progressPpm: 10 });
         const timer = setTimeout(() => {
-          if (fail(attempt)) reject(new ProvingError('provingFailed', 'no luck'));
+          const failure = fail(attempt);
+          if (failure) reject(failure === true ? new ProvingError('provingFailed', 'no luck') : failure);
           else resolve({ zkProof: { attempt }, publicSignals: sampleSignals(), witnessMs: 1, provingMs: ms });
         }, ms);
         signal?.addEventListener('abort', () => {

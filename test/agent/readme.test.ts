@@ -23,6 +23,17 @@ describe('the page of the agent', () => {
     expect(namesUnder('| flag | default |')).toEqual(flags.sort());
   });
 
+  it('has every flaw of a zkProof', () => {
+    const source = readFileSync(new URL('prover-agent/proving/provingError.ts', root), 'utf8');
+    const union = source.slice(
+      source.indexOf('type ProvingFlaw'),
+      source.indexOf(';', source.indexOf('type ProvingFlaw')),
+    );
+    const flaws = [...union.matchAll(/\| '(\w+)'/g)].map(([, flaw]) => flaw!);
+    expect(flaws.length).toBeGreaterThan(5);
+    expect(namesUnder('| `flaw` |')).toEqual(flaws.sort());
+  });
+
   it('has every event of the log', () => {
     const events = sources.flatMap((text) => [...text.matchAll(/\blog\(\s*'([a-zA-Z]+)'/g)].map(([, event]) => event!));
     expect(namesUnder('| event | when |')).toEqual([...new Set(events)].sort());

@@ -1,0 +1,75 @@
+/** A place in a circuit's source where a rule did not hold, as circom tells it. */
+export interface CircuitPlace {
+  template: string;
+  line: number;
+}
+
+/** What exactly went wrong, for people and for programs that care; `ProvingError.code` is what the market is told. */
+export type ProvingFlaw =
+  /** The input breaks a rule of the circuit: nobody can prove it. */
+  | 'unsatisfied'
+  /** The input has other signals than the circuit, or other sizes. */
+  | 'inputShape'
+  | 'witnessTimeLimit'
+  | 'witnessMemoryLimit'
+  | 'witnessCrashed'
+  | 'proverTimeLimit'
+  /** The backend's thread or program ended without a zkProof. */
+  | 'proverCrashed'
+  /** The program could not be started. */
+  | 'proverMissing'
+  /** What the program wrote is no zkProof of the circuit's protocol. */
+  | 'proverOutput'
+  /** A zkProof that its verification key refuses. */
+  | 'zkProofInvalid'
+  /** The input leads to other public signals than those of the job. */
+  | 'otherSignals';
+
+/** How the market names a failure; `cancelled` is none. */
+export type ProvingCode = 'witnessFailed' | 'provingFailed' | 'cancelled';
+
+const WITNESS_FLAWS: readonly ProvingFlaw[] = [
+  'unsatisfied',
+  'inputShape',
+  'witnessTimeLimit',
+  'witnessMemoryLimit',
+  'witnessCrashed',
+  // The market computes the statement again when it hears of this.
+  'otherSignals',
+];
+
+/** The work ended without a zkProof. The message never quotes the input. */
+export class ProvingError extends Error {
+  override readonly name = 'ProvingError';
+  readonly code: ProvingCode;
+  /** Null for work that was cancelled, and for failures nobody has a name for. */
+  readonly flaw: ProvingFlaw | null;
+  /** Where the input breaks a rule, innermost first; empty unless the flaw is `unsatisfied`. */
+  readonly places: readonly CircuitPlace[];
+  constructor(
+    code: ProvingCode,
+    message: string,
+    flaw: ProvingFlaw | null = null,
+    places: readonly CircuitPlace[] = [],
+  ) {
+    super(message);
+    this.code = code;
+    this.flaw = flaw;
+    this.places = places;
+  }
+}
+
+/** An error of a known kind; its code for the market follows from the flaw. */
+export function flawed(flaw: ProvingFlaw, message: string, places: readonly CircuitPlace[] = []): ProvingError {
+  return new ProvingError(WITNESS_FLAWS.includes(flaw) ? 'witnessFailed' : 'provingFailed', message, flaw, places);
+}
+
+/** The error of work that somebody called off. */
+export function cancelled(message = 'the work was cancelled'): ProvingError {
+  return new ProvingError('cancelled', message);
+}
+
+/** Whether an error says that somebody called the work off. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof ProvingError && error.code === 'cancelled';
+}
