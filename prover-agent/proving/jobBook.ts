@@ -27,6 +27,8 @@ export interface HeldJob {
   isFetching: boolean;
   /** Failed attempts to prove. */
   failures: number;
+  /** True in the pause before it is tried again. */
+  isResting: boolean;
   /** zkProofs that the market found invalid. */
   invalidCount: number;
   /** When the running proof began, by the coordinator's clock. */
@@ -136,6 +138,7 @@ export class JobBook {
       input: null,
       isFetching: false,
       failures: 0,
+      isResting: false,
       invalidCount: side.invalidCount,
       startedMs: null,
       ended: new AbortController(),
@@ -183,7 +186,9 @@ export function planWork(
     const ms = typicalMs(job.circuitId);
     if (ms === null) hopeless.push({ job, reason: 'artifactUnavailable' });
     else if (nowMs + ms > job.deadlineMs) hopeless.push({ job, reason: job.input ? 'overloaded' : 'inputUnavailable' });
-    else if (job.input && (!next || isBefore(job, next))) next = job;
+    // A job that has failed is tried again for its bond's sake only: whoever covers it should begin in time.
+    else if (job.failures > 0 && nowMs + ms > job.dueMs) hopeless.push({ job, reason: 'provingFailed' });
+    else if (job.input && !job.isResting && (!next || isBefore(job, next))) next = job;
   }
   return { next, hopeless };
 }

@@ -7,10 +7,17 @@ import { type AgentLog, messageOf } from '../log.js';
 import { type HeldJob, type JobBook, planWork } from './jobBook.js';
 import type { Measurements } from './measurements.js';
 import type { ProvableCircuit } from './provableCircuit.js';
-import { type MadeProof, ProvingError } from './prover.js';
+import type { MadeProof } from './prover.js';
+import { flawed, ProvingError } from './provingError.js';
 
-/** How often a job is tried anew after a failed proof. */
-const RETRIES_MAX = 1;
+/** How often a job is tried anew after a failed proof, while there is time for it. */
+const RETRIES_MAX = 8;
+/** The first retry comes at once; the second after this, each further one after twice as long, in milliseconds. */
+const RETRY_PAUSE_MS = 250;
+const RETRY_PAUSE_MS_MAX = 5_000;
+/** Work that takes so many times what was promised, and at least so many milliseconds, hangs and is ended. */
+const HANGING_FACTOR = 5;
+const HANGING_MS_MIN = 20_000;
 /** Jobs lost in a row to failing proofs after which no more are bid for, and for how long, in milliseconds. */
 const LOSSES_MAX = 3;
 const LOSSES_FOR_MS = 600_000;
@@ -57,7 +64,10 @@ export class JobRunner {
     const { book, session } = this.#options;
     for (;;) {
       const { next, hopeless } = planWork(book.all(), session.clock.nowMs(), (id) => this.#typicalMs(id));
-      for (const { job, reason } of hopeless) void this.giveUp(job, reason);
+      for (const { job, reason } of hopeless) {
+        if (reason === 'provingFailed') this.#countLoss(job);
+        void this.giveUp(job, reason);
+      }
       if (!next || this.#freeSlots.length === 0) return;
       void this.#run(next, this.#freeSlots.pop()!);
     }
@@ -149,6 +159,7 @@ export class JobRunner {
   async #run(job: HeldJob, slot: number): Promise<void> {
     const { session, circuits, measurements, log, onStage } = this.#options;
     const circuit = circuits.get(job.circuitId)!;
+    const limitMs = Math.max(HANGING_MS_MIN, HANGING_FACTOR * (measurements.promisedMs(circuit.setting) ?? 0));
     const typicalMs = this.#typicalMs(job.circuitId)!;
     job.phase = 'running';
     job.startedMs = session.clock.nowMs();
@@ -166,10 +177,11 @@ export class JobRunner {
           if (isNew) onStage();
         },
         job.ended.signal,
+        limitMs,
       );
       if (!sameSignals(made.publicSignals, job.publicSignals)) {
         made = null;
-        throw new ProvingError('witnessFailed', 'the input leads to other public signals than those of the job');
+        throw flawed('otherSignals', 'the input leads to other public signals than those of the job');
       }
       measurements.add(circuit.setting, performance.now() - beganMs);
       this.#losses.delete(job.circuitId);
@@ -183,24 +195,42 @@ export class JobRunner {
   }
 
   #fail(job: HeldJob, error: unknown): void {
-    const { log, session } = this.#options;
+    const { log } = this.#options;
     if (job.ended.signal.aborted) {
       log('proofCancelled', { jobId: job.jobId, progressPpm: job.progressPpm });
       return;
     }
-    const code = error instanceof ProvingError && error.code === 'witnessFailed' ? 'witnessFailed' : 'provingFailed';
-    log('proofFailed', { jobId: job.jobId, code, reason: messageOf(error) });
+    const isWitness = error instanceof ProvingError && error.code === 'witnessFailed';
+    const code = isWitness ? 'witnessFailed' : 'provingFailed';
+    const flaw = error instanceof ProvingError ? error.flaw : null;
+    log('proofFailed', { jobId: job.jobId, code, flaw, reason: messageOf(error) });
     job.failures += 1;
     this.#requeue(job);
-    const typicalMs = this.#typicalMs(job.circuitId) ?? 0;
     // A witness that cannot be made will not be made by trying again; a proof that failed might.
-    const isLost = code === 'witnessFailed' || job.failures > RETRIES_MAX;
-    if (isLost && code === 'provingFailed') {
-      const count = (this.#losses.get(job.circuitId)?.count ?? 0) + 1;
-      this.#losses.set(job.circuitId, { count, lastMs: session.clock.nowMs() });
-    }
-    if (isLost || session.clock.nowMs() + typicalMs > job.deadlineMs)
-      void this.giveUp(job, code, code === 'witnessFailed' ? messageOf(error) : '');
+    if (!isWitness && this.#retry(job)) return;
+    if (!isWitness) this.#countLoss(job);
+    // Of a prover's own trouble the public log is told the kind only.
+    void this.giveUp(job, code, isWitness ? messageOf(error) : (flaw ?? ''));
+  }
+
+  #countLoss({ circuitId }: HeldJob): void {
+    const count = (this.#losses.get(circuitId)?.count ?? 0) + 1;
+    this.#losses.set(circuitId, { count, lastMs: this.#options.session.clock.nowMs() });
+  }
+
+  /** Has a failed job tried again if that can be done before the backup's start; false if not. */
+  #retry(job: HeldJob): boolean {
+    if (job.failures > RETRIES_MAX) return false;
+    const pauseMs = job.failures === 1 ? 0 : Math.min(RETRY_PAUSE_MS * 2 ** (job.failures - 2), RETRY_PAUSE_MS_MAX);
+    const typicalMs = this.#typicalMs(job.circuitId) ?? 0;
+    if (this.#options.session.clock.nowMs() + pauseMs + typicalMs > job.dueMs) return false;
+    if (pauseMs === 0) return true;
+    job.isResting = true;
+    void pause(pauseMs, job.ended.signal).then(() => {
+      job.isResting = false;
+      this.pump();
+    });
+    return true;
   }
 
   #requeue(job: HeldJob): void {

@@ -7,6 +7,7 @@ import { type Account, accountOf, newPrivateKey } from '#agent/client/account.js
 import { parseAgentConfig } from '#agent/config.js';
 import { runAgent } from '#agent/main.js';
 import type { ProverFactory } from '#agent/proving/prover.js';
+import { flawed } from '#agent/proving/provingError.js';
 import { sampleInput } from '#agent/proving/sampleInput.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { checkSigner } from '#protocol/signature.js';
@@ -158,12 +159,37 @@ describe('an agent', () => {
     expect(events.filter(({ event }) => event === 'deliveryDelayed')).toHaveLength(3);
   });
 
-  it('tries a failed proof once more, then hands the job back with the reason', async () => {
-    dues = [mine(0), mine(1)];
-    start(slowProver(5, (attempt) => attempt === 2 || attempt === 4 || attempt === 5));
-    await until(() => happened('gaveUp') && callsOf('giveUp').length === 1, 'the hand-back');
-    expect(callsOf('giveUp')[0]!.body.message).toMatchObject({ jobId: dues[1]!.jobId, reason: 'provingFailed' });
-    expect(callsOf('submitProof')).toHaveLength(1);
+  it('tries a failed proof again while its bond can be saved', async () => {
+    dues = [mine(0)];
+    start(slowProver(5, (attempt) => attempt > 1 && attempt < 5));
+    await until(() => callsOf('submitProof').length === 1, 'the delivery');
+    expect(events.filter(({ event }) => event === 'proofFailed')).toHaveLength(3);
+    expect(callsOf('giveUp')).toHaveLength(0);
+  });
+
+  it('hands a failing job back in time for the backup, with the reason, and goes on with the next', async () => {
+    dues = [mine(0, { primary: sideOf(account.address, { dueMs: Date.now() + 3_000 }) }), mine(1)];
+    // The first is the sample; the second job is proven in the pauses of the first.
+    start(slowProver(5, (attempt) => attempt !== 1 && attempt !== 4));
+    // Its deadline is a minute away.
+    await until(() => callsOf('giveUp').length === 1, 'the hand-back');
+    await until(() => callsOf('submitProof').length === 1, 'the delivery of the other');
+    expect(callsOf('giveUp')[0]!.body.message).toMatchObject({ jobId: dues[0]!.jobId, reason: 'provingFailed' });
+    expect(callsOf('submitProof').map(({ body }) => body.message.jobId)).toEqual([dues[1]!.jobId]);
+    expect(events.filter(({ event }) => event === 'proofFailed').length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('does not try again what no input can make true, and says where it breaks', async () => {
+    dues = [mine(0)];
+    const places = [{ template: 'Chunk', line: 7 }];
+    const refusal = flawed('unsatisfied', 'the input breaks a rule of the circuit: Chunk line 7', places);
+    start(slowProver(5, (attempt) => attempt > 1 && refusal));
+    await until(() => callsOf('giveUp').length === 1, 'the hand-back');
+    const { reason, detail } = callsOf('giveUp')[0]!.body.message;
+    expect({ reason, detail }).toEqual({ reason: 'witnessFailed', detail: refusal.message });
+    expect(events.filter(({ event }) => event === 'proofFailed').map(({ fields }) => fields.flaw)).toEqual([
+      'unsatisfied',
+    ]);
   });
 
   it('proves again after an invalid verdict, as often as the market allows', async () => {
@@ -302,7 +328,7 @@ describe('an agent', () => {
   });
 
   it('bids no more when its proofs keep failing', async () => {
-    dues = [mine(0), mine(1), mine(2)];
+    dues = [0, 1, 2].map((index) => mine(index, { primary: sideOf(account.address, { dueMs: Date.now() + 700 }) }));
     start(slowProver(5, (attempt) => attempt > 1));
     await until(() => callsOf('giveUp').length === 3, 'the hand-backs');
     coordinator.handlers.listOpenRounds = () => ({ rounds: [round()] });
