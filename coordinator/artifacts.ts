@@ -2,16 +2,28 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ArtifactStore } from '#api/apiDeps.js';
+import type { ArtifactStore, SampleInputs } from '#api/apiDeps.js';
 import type { Circuit } from '#market/state.js';
 import type { Hex } from '#protocol/units.js';
 
-const FOLDER = join(dirname(fileURLToPath(import.meta.url)), '../../circuits/artifacts/transferRollup');
+const CIRCUITS = join(dirname(fileURLToPath(import.meta.url)), '../../circuits');
+const FOLDER = join(CIRCUITS, 'artifacts/transferRollup');
+
+/** Jobs of `block-64.json`, from which challenges are drawn; `understudy circuit samples` makes the file. */
+const SAMPLES_FILE = join(CIRCUITS, 'examples/samples.json');
+
+/** A job whose input is public. */
+interface Sample {
+  publicSignals: string[];
+  inputHash: Hex;
+  input: unknown;
+}
 
 /** The built-in circuit of transfer rollups, as its manifest describes it. */
 export interface BuiltInCircuit {
   circuit: Circuit;
   artifacts: ArtifactStore;
+  sampleInput: SampleInputs;
   /** The folder of the artifacts, so that agents on the same machine need no copies. */
   folder: string;
 }
@@ -31,6 +43,8 @@ export function readBuiltInCircuit(folder: string = FOLDER): BuiltInCircuit {
     [zkey.sha256, join(folder, 'transferRollup.zkey')],
   ]);
   const { vk_alphabeta_12: _derived, ...key } = verificationKey;
+  const samples = JSON.parse(readFileSync(SAMPLES_FILE, 'utf8')) as Sample[];
+  const inputs = new Map(samples.map(({ inputHash, input }) => [inputHash, input]));
   return {
     circuit: {
       circuitId: manifest.circuitId,
@@ -41,8 +55,10 @@ export function readBuiltInCircuit(folder: string = FOLDER): BuiltInCircuit {
       verificationKey: key,
       wasm,
       zkey,
+      samples: samples.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash })),
     },
     artifacts: { pathOf: (sha256) => paths.get(sha256) ?? null },
+    sampleInput: (inputHash) => inputs.get(inputHash) ?? null,
     folder,
   };
 }

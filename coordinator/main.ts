@@ -21,11 +21,14 @@ import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
+import { startChallengeJudge } from '#queue/challengeJudge.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
 import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { createRoundCloser } from '#queue/roundCloser.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
+import { startWitnessJudge } from '#queue/witnessJudge.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
+import { createWitnessChecker } from '#verifier/witnessChecker.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
 import { ConfigError, type CoordinatorConfig } from './config.js';
 import { startProcessMetrics } from './processMetrics.js';
@@ -127,12 +130,18 @@ async function compose(
   const verify = standIns.verify ?? ((request) => verifier.verify(request as never));
   const judge = startJudge({ journal, log, verify });
   closers.push(() => judge.stop());
+  const challengeJudge = startChallengeJudge({ pool, journal, verify, log });
+  closers.push(() => challengeJudge.stop());
+  const witnesses = createWitnessChecker({ wasmPathOf: (sha256) => circuit.artifacts.pathOf(sha256) });
+  closers.push(() => witnesses.close());
+  const witnessJudge = startWitnessJudge({ pool, journal, check: (question) => witnesses.check(question), log });
+  closers.push(() => witnessJudge.stop());
   const leases = startLeaseMonitor({ pool, journal, nowMs, log });
   closers.push(() => leases.stop());
   const bells = await createBellQueue({ databaseUrl, ...optional('redisUrl', config.redisUrl), nowMs, log });
   closers.push(() => bells.close());
   const closer = createRoundCloser({ journal, nowMs });
-  wakeUps = await startWakeUps({ pool, journal, bells, judge, closer, nowMs, log });
+  wakeUps = await startWakeUps({ pool, journal, bells, judge, challengeJudge, witnessJudge, closer, nowMs, log });
   closers.push(wakeUps.stop);
 
   const isReady = () => partsAreReady(bells, verifier, circuit);
@@ -239,6 +248,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     heavyWork,
     heartbeats,
     artifacts: circuit.artifacts,
+    sampleInput: circuit.sampleInput,
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),
     nowMs,
     faucetLimitWei: config.faucetLimitWei,

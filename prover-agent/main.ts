@@ -14,6 +14,7 @@ import { isUnreachable, type Session } from './client/session.js';
 import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
 import { clearWork } from './proving/backends/boundedProgram.js';
+import { Challenges } from './proving/challenges.js';
 import { JobBook } from './proving/jobBook.js';
 import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
@@ -71,21 +72,15 @@ async function runLocked(
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
   log('starting', { prover: account.address, coordinator: config.coordinator });
   const session = await openSession({ ...options, baseUrl: config.coordinator });
-  await untilReached(options, () => registerOnce(session, config.name, options));
+  const passed = await untilReached(options, () => registerOnce(session, config.name, options));
   await untilReached(options, () => session.logIn());
   const book = new JobBook(account.address);
   const { slots } = config;
   const onNews = () => heartbeat.tellNews();
-  const runner = new JobRunner({
-    session,
-    book,
-    circuits,
-    measurements,
-    slots,
-    log,
-    signal: closing.signal,
-    onStage: onNews,
-  });
+  const parts = { session, book, circuits, measurements, slots, log, signal: closing.signal };
+  const runner = new JobRunner({ ...parts, onStage: onNews });
+  const onPassed = () => void agent.catchUp();
+  const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });
   const bidderParts = {
     session,
     pricing: config,
@@ -93,12 +88,15 @@ async function runLocked(
     log,
     promisedMs: (id: string) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
     proofsFail: (id: string) => runner.proofsFail(id),
+    isChallenged: (id: string) => !challenges.isPassed(id),
     committedMs: () => book.committedMs(),
     signal,
   };
   const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
   // A circuit must not be prepared twice by two looks at the list.
-  const prepare = oneAfterAnother(() => prepareCircuits(config, options, session, circuits, measurements));
+  const prepare = oneAfterAnother(() =>
+    prepareCircuits(config, options, { session, circuits, measurements, challenges }),
+  );
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
   const agent = new Agent({ session, book, runner, bidder, opener, log, signal: closing.signal, onCircuit, onNews });
   const heartbeat = new Heartbeat({
@@ -130,15 +128,18 @@ async function runLocked(
 /**
  * Registers the prover unless the market knows it just so: a restart need not lengthen the log, nor have the owner's
  * key at hand.
+ * @returns the circuits whose challenge it has passed
  */
-async function registerOnce(session: Session, name: string, options: RunAgentOptions): Promise<void> {
+async function registerOnce(session: Session, name: string, options: RunAgentOptions): Promise<readonly string[]> {
   const owner = options.owner ?? null;
   const known = (await session.client.call('getAccount', { params: { address: session.address } })).prover;
   const ownerAddress = owner?.address ?? options.ownerAddress ?? known?.owner ?? session.address;
   const canSign = ownerAddress === session.address || owner !== null;
-  if (known?.owner === ownerAddress && (known.name === name || !canSign)) return;
+  const passed = known?.challengesPassed ?? [];
+  if (known?.owner === ownerAddress && (known.name === name || !canSign)) return passed;
   if (!canSign) throw new ConfigError(`owner: ${ownerAddress} must sign the registration too; give its key`);
   await session.register(name, owner);
+  return passed;
 }
 
 /**
@@ -148,9 +149,17 @@ async function registerOnce(session: Session, name: string, options: RunAgentOpt
 async function prepareCircuits(
   config: AgentConfig,
   options: RunAgentOptions,
-  session: Session,
-  circuits: Map<string, ProvableCircuit>,
-  measurements: Measurements,
+  {
+    session,
+    circuits,
+    measurements,
+    challenges,
+  }: {
+    session: Session;
+    circuits: Map<string, ProvableCircuit>;
+    measurements: Measurements;
+    challenges: Challenges;
+  },
 ): Promise<void> {
   const { log, signal } = options;
   const source = {
@@ -176,7 +185,7 @@ async function prepareCircuits(
       circuits.delete(circuitId);
       log('circuitFailed', { circuitId, reason: messageOf(error) });
     };
-    const parts = { circuit, config, measurements, createProver: factory, load, locate, log, onLost };
+    const parts = { circuit, config, measurements, challenges, createProver: factory, load, locate, log, onLost };
     try {
       circuits.set(circuitId, await prepareCircuit(parts));
     } catch (error) {

@@ -13,6 +13,9 @@ export interface ArtifactStore {
   pathOf(sha256: Hex): string | null;
 }
 
+/** The public input of a circuit's sample by its hash; null when this coordinator does not have it. */
+export type SampleInputs = (inputHash: Hex) => unknown;
+
 /** A log of constant messages with typed fields; never keys, never inputs. */
 export interface ApiLog {
   error(message: string, fields: Record<string, unknown>): void;
@@ -48,6 +51,7 @@ export interface ApiDeps {
   heavyWork: HeavyWork;
   heartbeats: Heartbeats;
   artifacts: ArtifactStore;
+  sampleInput: SampleInputs;
   /** At least 32 secret bytes, the same in every replica: login nonces and tokens are authenticated with it. */
   tokenSecret: Uint8Array;
   nowMs: () => number;

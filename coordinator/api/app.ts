@@ -8,6 +8,7 @@ import { Feed } from './feed.js';
 import type { Handlers } from './handler.js';
 import { accountHandlers } from './handlers/accounts.js';
 import { blockHandlers } from './handlers/blocks.js';
+import { challengeHandlers } from './handlers/challenges.js';
 import { circuitHandlers } from './handlers/circuits.js';
 import { heartbeatHandlers } from './handlers/heartbeats.js';
 import { jobHandlers } from './handlers/jobs.js';
@@ -98,6 +99,7 @@ function handlersOf(deps: ApiDeps, feed: Feed, tokens: LoginTokens): Handlers {
     ...statusHandlers(deps, reads),
     ...accountHandlers(deps, reads, commands),
     ...circuitHandlers(deps, reads, commands),
+    ...challengeHandlers(deps, reads, commands),
     ...blockHandlers(deps, reads, commands),
     ...roundHandlers(deps, reads, commands),
     ...jobHandlers(deps, reads, commands),

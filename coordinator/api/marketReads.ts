@@ -10,6 +10,7 @@ import { type Address, type Hex, roundIdOf } from '#protocol/units.js';
 import {
   type AccountView,
   type BlockView,
+  type ChallengeView,
   type CircuitView,
   type JobView,
   PAGE_MAX,
@@ -68,11 +69,13 @@ export class MarketReads {
   }
 
   async account(address: Address): Promise<AccountView> {
-    const [balances, requester, prover] = await Promise.all([
+    const [balances, requester, prover, challenges] = await Promise.all([
       this.#prisma.balance.findMany({ where: { account: { in: [`account:${address}`, `bond:${address}`] } } }),
       this.#prisma.requester.findUnique({ where: { address } }),
       this.#prisma.prover.findUnique({ where: { address } }),
+      this.challenges(address),
     ]);
+    const challengesPassed = challenges.flatMap(({ status, circuitId }) => (status === 'passed' ? circuitId : []));
     const balanceOf = (account: string) =>
       balances.find((one) => one.account === account)?.balanceWei.toFixed(0) ?? '0';
     return {
@@ -80,8 +83,14 @@ export class MarketReads {
       freeWei: balanceOf(`account:${address}`),
       bondedWei: balanceOf(`bond:${address}`),
       lastNonce: Number(requester?.nonce ?? 0),
-      prover: prover && { owner: prover.owner as Address, name: prover.name },
+      prover: prover && { owner: prover.owner as Address, name: prover.name, challengesPassed },
     };
+  }
+
+  /** The newest challenge of a prover for each circuit. */
+  async challenges(prover: Address): Promise<ChallengeView[]> {
+    const found = await this.#prisma.challenge.findMany({ where: { prover }, take: PAGE_MAX });
+    return found.map(({ state }) => read<ChallengeView>(state));
   }
 
   async isProver(address: Address): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** `understudy circuit`: makes and checks the circuit's artifacts. Subcommands load what they need when they run. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
 import { connect, DEFAULT_URL } from './commandLine.js';
 
@@ -38,6 +39,12 @@ export async function run(args: string[]): Promise<number> {
       exitCode = await verify(options);
     });
   program
+    .command('samples')
+    .description('write the sample jobs from which challenges are drawn, out of a block file')
+    .option('--block <file>', 'the block', 'circuits/examples/block-64.json')
+    .option('--out <file>', 'where to', 'circuits/examples/samples.json')
+    .action(({ block, out }: { block: string; out: string }) => writeSamples(block, out));
+  program
     .command('list')
     .description('list the circuits of a running market')
     .option('--coordinator <url>', 'address of the coordinator', DEFAULT_URL)
@@ -49,6 +56,12 @@ export async function run(args: string[]): Promise<number> {
     throw error;
   }
   return exitCode;
+}
+
+/** Writes every fourth job of a block with its input. */
+async function writeSamples(block: string, out: string): Promise<void> {
+  const { samplesOf } = await import('./circuitSamples.js');
+  await writeFile(out, samplesOf(JSON.parse(await readFile(block, 'utf8'))));
 }
 
 async function list(coordinator: string): Promise<void> {

@@ -17,6 +17,8 @@ const PASSING: ReadonlySet<RejectionCode> = new Set([
   'unknownCircuit',
   'messageFromFuture',
   'ownerSignatureMissing',
+  'challengeNeeded',
+  'challengeOpen',
 ]);
 
 /** First answers to those of the digests that were executed before. */

@@ -5,7 +5,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
-import { wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { wakeUpsByEntity } from '#market/wakeUps.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
@@ -117,6 +117,7 @@ function expectParties(expected: Expected, state: MarketState): void {
   expectRow(expected, 'market_facts', '1', marketFactsOf(state));
   for (const circuit of state.circuits.values()) expectRow(expected, 'circuits', circuit.circuitId, circuit);
   for (const [key, record] of state.records) expectRow(expected, 'prover_records', key, record);
+  for (const [key, challenge] of state.challenges) expectRow(expected, 'challenges', key, challenge);
   for (const { address, nonce } of state.requesters.values()) {
     expectRow(expected, 'requesters', address, { address, nonce });
   }
@@ -128,6 +129,7 @@ const STATE_SQL: Record<string, { key: string; state: string }> = {
   market_facts: { key: 'id::text', state: 'state' },
   circuits: { key: 'circuit_id', state: 'state' },
   prover_records: { key: `prover || '|' || circuit_id`, state: 'state' },
+  challenges: { key: `prover || '|' || circuit_id`, state: 'state' },
   requesters: { key: 'address', state: `json_build_object('address', address, 'nonce', nonce)` },
   provers: {
     key: 'address',
@@ -238,11 +240,8 @@ async function compareWakeUps(client: PoolClient, state: MarketState): Promise<s
   const { rows } = await client.query('SELECT kind, key, due_ms FROM wake_ups');
   const kept = new Set(rows.map(({ kind, key, due_ms }) => `${kind} ${key} ${due_ms}`));
   const said = new Set<string>();
-  for (const round of state.rounds.values()) {
-    for (const { kind, key, dueMs } of wakeUpsOfRound(round)) said.add(`${kind} ${key} ${dueMs}`);
-  }
-  for (const job of state.jobs.values()) {
-    for (const { kind, key, dueMs } of wakeUpsOfJob(job)) said.add(`${kind} ${key} ${dueMs}`);
+  for (const wakeUps of wakeUpsByEntity(state).values()) {
+    for (const { kind, key, dueMs } of wakeUps) said.add(`${kind} ${key} ${dueMs}`);
   }
   return [
     ...[...said].filter((line) => !kept.has(line)).map((line) => `wake_ups lacks ${line}`),

@@ -11,7 +11,7 @@ import type { Command, CommandOf } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
-import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { signCheckpoint } from '#protocol/log/checkpoint.js';
@@ -23,7 +23,7 @@ import { type LogHead, loadState, readHead } from './loadState.js';
 import { readConsistencyProof, readInclusionProof } from './logProofs.js';
 import type { OperatorKey } from './operatorKey.js';
 import { keepPrivate, readSealedBids } from './privateRows.js';
-import { nothingTouched, touch } from './projection.js';
+import { nothingTouched, touch, wakeUpsOfTouched } from './projection.js';
 import { inTransaction } from './transaction.js';
 import { type BatchWrites, completedBlocks, noWrites, writeBatch } from './writeBatch.js';
 
@@ -332,8 +332,7 @@ class Writer implements Journal {
       evolve(this.live, one.entry);
       touch(touched, this.live, one.entry);
     }
-    for (const roundId of touched.rounds) this.wakeUps.set(roundId, wakeUpsOfRound(this.live.rounds.get(roundId)!));
-    for (const jobId of touched.jobs) this.wakeUps.set(jobId, wakeUpsOfJob(this.live.jobs.get(jobId)!));
+    for (const [entity, wakeUps] of wakeUpsOfTouched(touched, this.live)) this.wakeUps.set(entity, wakeUps);
     for (const blockId of completedBlocks(entries)) this.forget(blockId);
     this.announce(entries);
   }
@@ -351,9 +350,7 @@ class Writer implements Journal {
     this.live = await loadState(client, head);
     this.frontier = head.frontier;
     this.newestCheckpoint = head.checkpoint;
-    this.wakeUps = new Map();
-    for (const round of this.live.rounds.values()) this.wakeUps.set(round.roundId, wakeUpsOfRound(round));
-    for (const job of this.live.jobs.values()) this.wakeUps.set(job.jobId, wakeUpsOfJob(job));
+    this.wakeUps = wakeUpsByEntity(this.live);
     const wasStale = this.stale;
     this.stale = false;
     if (wasStale) await this.announceFrom(client, from, head.size);

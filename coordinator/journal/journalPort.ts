@@ -23,6 +23,8 @@ export type Outcome = { ok: true; accepted: Accepted } | { ok: false; rejection:
 export interface PrivateRows {
   /** Witness inputs of a submitted block, in the order of its jobs. */
   jobInputs?: unknown[];
+  /** Public signals and zkProof of a challenge. */
+  challengeProof?: { publicSignals: string[]; zkProof: Record<string, unknown> };
 }
 
 export interface Journal {

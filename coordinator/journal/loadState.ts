@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg';
 import {
   type Block,
+  type Challenge,
   type Circuit,
   emptyState,
   type Job,
@@ -67,6 +68,8 @@ async function loadParties(client: PoolClient, state: MarketState): Promise<void
   }
   const records = await client.query<{ state: ProverRecord }>('SELECT state FROM prover_records');
   for (const { state: record } of records.rows) state.records.set(recordKey(record.prover, record.circuitId), record);
+  const challenges = await client.query<{ state: Challenge }>('SELECT state FROM challenges');
+  for (const { state: one } of challenges.rows) state.challenges.set(recordKey(one.prover, one.circuitId), one);
   const circuits = await client.query<{ state: Circuit }>('SELECT state FROM circuits');
   for (const { state: circuit } of circuits.rows) state.circuits.set(circuit.circuitId, circuit);
 }

@@ -1,4 +1,4 @@
-/** What commands leave beside the log and the projections: bids of open rounds, sealed or committed to, and private inputs. */
+/** What commands leave beside the log and the projections: bids of open rounds, private inputs, zkProofs of challenges. */
 import type { PoolClient } from 'pg';
 import type { Command, CommandOf, SignedCommand } from '#market/command.js';
 import type { Bid } from '#protocol/messages.js';
@@ -36,6 +36,9 @@ export function keepPrivate(
   if (command.kind === 'openBid') {
     const { message, signature, digest: commitment } = command;
     writes.openedBids.push({ commitment, message, signature });
+  }
+  if (command.kind === 'submitChallenge' && privateRows.challengeProof) {
+    writes.challengeProofs.push({ submissionId: command.digest, content: privateRows.challengeProof });
   }
   if (command.kind === 'submitBlock') {
     for (const [index, input] of (privateRows.jobInputs ?? []).entries()) {

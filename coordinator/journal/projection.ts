@@ -5,7 +5,8 @@
 
 import { isRevealing } from '#market/commitReveal.js';
 import { type Assignment, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
-import type { Entry } from '#protocol/entries.js';
+import { type WakeUp, wakeUpsOfChallenge, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { JobView } from '#protocol/views.js';
 
@@ -16,6 +17,7 @@ export interface Touched {
   requesters: Set<Address>;
   provers: Set<Address>;
   records: Set<string>;
+  challenges: Set<string>;
   circuits: Set<Hex>;
   blocks: Set<Hex>;
   rounds: Set<string>;
@@ -30,6 +32,7 @@ export function nothingTouched(): Touched {
     requesters: new Set(),
     provers: new Set(),
     records: new Set(),
+    challenges: new Set(),
     circuits: new Set(),
     blocks: new Set(),
     rounds: new Set(),
@@ -57,10 +60,14 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
     case 'proverRegistered':
       touched.provers.add(entry.message.prover);
       break;
+    case 'challengeIssued':
+    case 'challengeReceived':
+    case 'challengePassed':
+    case 'challengeFailed':
+      touchChallenge(touched, 'message' in entry ? entry.message : entry);
+      break;
     case 'blockSubmitted':
-      touched.requesters.add(entry.message.requester);
-      touched.blocks.add(entry.blockId);
-      for (const { jobId } of entry.jobs) touched.jobs.add(jobId);
+      touchSubmitted(touched, entry);
       break;
     case 'roundOpened':
       touched.blocks.add(entry.blockId);
@@ -105,12 +112,32 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
   }
 }
 
+function touchSubmitted(touched: Touched, { message, blockId, jobs }: EntryOf<'blockSubmitted'>): void {
+  touched.requesters.add(message.requester);
+  touched.blocks.add(blockId);
+  for (const { jobId } of jobs) touched.jobs.add(jobId);
+}
+
+function touchChallenge(touched: Touched, { prover, circuitId }: { prover: Address; circuitId: Hex }): void {
+  touched.challenges.add(recordKey(prover, circuitId));
+}
+
+/** The wake-ups of everything touched that can have any, by the round, job or challenge that waits. */
+export function wakeUpsOfTouched(touched: Touched, state: MarketState): [entity: string, WakeUp[]][] {
+  return [
+    ...[...touched.rounds].map((key): [string, WakeUp[]] => [key, wakeUpsOfRound(state.rounds.get(key)!)]),
+    ...[...touched.jobs].map((key): [string, WakeUp[]] => [key, wakeUpsOfJob(state.jobs.get(key)!)]),
+    ...[...touched.challenges].map((key): [string, WakeUp[]] => [key, wakeUpsOfChallenge(state.challenges.get(key)!)]),
+  ];
+}
+
 /** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to open a bid. */
 function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
   for (const round of state.rounds.values()) {
     if (gapMs > 0 ? round.clearedAtMs === null : isRevealing(round)) touched.rounds.add(round.roundId);
   }
   if (gapMs === 0) return;
+  for (const [key, { status }] of state.challenges) if (status === 'open') touched.challenges.add(key);
   for (const job of state.jobs.values()) if (job.status === 'awarded') touched.jobs.add(job.jobId);
 }
 

@@ -1,12 +1,12 @@
 /** Writes what a batch has led to: entries, tree, postings, projections, wake-ups, answers. One transaction's worth. */
 import type { PoolClient } from 'pg';
-import type { MarketState, OpenedBid } from '#market/state.js';
-import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { type MarketState, type OpenedBid, recordKey } from '#market/state.js';
+import type { WakeUp } from '#market/wakeUps.js';
 import type { TreeNode } from '#protocol/log/merkleTree.js';
 import type { Bid, BidCommitment } from '#protocol/messages.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { CommittedEntry } from './journalPort.js';
-import { jobToView, marketFactsOf, roundToRow, type Touched } from './projection.js';
+import { jobToView, marketFactsOf, roundToRow, type Touched, wakeUpsOfTouched } from './projection.js';
 
 /** Everything that one batch adds. */
 export interface BatchWrites {
@@ -18,12 +18,14 @@ export interface BatchWrites {
   bidCommitments: ({ digest: Hex; entryIndex: number } & BidCommitment)[];
   openedBids: ({ commitment: Hex } & OpenedBid)[];
   jobInputs: { jobId: string; input: unknown }[];
+  challengeProofs: { submissionId: Hex; content: unknown }[];
 }
 
 /** No writes yet. */
 export function noWrites(touched: Touched): BatchWrites {
   const bids = { sealedBids: [], bidCommitments: [], openedBids: [] };
-  return { entries: [], touched, treeNodes: [], answers: [], ...bids, jobInputs: [] };
+  const beside = { ...bids, jobInputs: [], challengeProofs: [] };
+  return { entries: [], touched, treeNodes: [], answers: [], ...beside };
 }
 
 /**
@@ -41,10 +43,11 @@ export async function writeBatch(
   await writeTiles(client, writes.treeNodes);
   await writePostings(client, writes.entries);
   await writePrivateRows(client, writes);
+  await writeChallengeProofs(client, writes);
   await writeParties(client, state, writes.touched);
   await writeBlocks(client, state, writes.touched);
   const fresh = await writeWakeUps(client, state, writes.touched, wakeUps);
-  await dropWhatIsOver(client, writes.entries);
+  await dropWhatIsOver(client, state, writes.entries);
   return fresh;
 }
 
@@ -152,6 +155,16 @@ async function writeCommitments(client: PoolClient, { bidCommitments, openedBids
   );
 }
 
+/** Keeps the zkProofs of challenges until their verdicts: in the log anybody could copy them. */
+async function writeChallengeProofs(client: PoolClient, writes: BatchWrites): Promise<void> {
+  await upsert(
+    client,
+    `INSERT INTO challenge_proofs (submission_id, content)
+     SELECT "submissionId", content FROM jsonb_to_recordset($1::jsonb) AS x("submissionId" text, content jsonb)`,
+    writes.challengeProofs,
+  );
+}
+
 async function upsert(client: PoolClient, sql: string, rows: unknown[]): Promise<void> {
   if (rows.length > 0) await client.query(sql, [JSON.stringify(rows)]);
 }
@@ -194,6 +207,17 @@ async function writeParties(client: PoolClient, state: MarketState, touched: Tou
     [...touched.records].flatMap((key) => {
       const record = state.records.get(key);
       return record ? [{ prover: record.prover, circuitId: record.circuitId, state: record }] : [];
+    }),
+  );
+  await upsert(
+    client,
+    `INSERT INTO challenges (prover, circuit_id, state)
+     SELECT prover, "circuitId", state FROM jsonb_to_recordset($1::jsonb)
+       AS x(prover text, "circuitId" text, state jsonb)
+     ON CONFLICT (prover, circuit_id) DO UPDATE SET state = excluded.state`,
+    [...touched.challenges].map((key) => {
+      const challenge = state.challenges.get(key)!;
+      return { prover: challenge.prover, circuitId: challenge.circuitId, state: challenge };
     }),
   );
   await upsert(
@@ -261,8 +285,7 @@ async function writeWakeUps(
     if (current.length > 0) known.set(entity, current);
     else known.delete(entity);
   };
-  for (const roundId of touched.rounds) update(roundId, wakeUpsOfRound(state.rounds.get(roundId)!));
-  for (const jobId of touched.jobs) update(jobId, wakeUpsOfJob(state.jobs.get(jobId)!));
+  for (const [entity, current] of wakeUpsOfTouched(touched, state)) update(entity, current);
   await upsert(
     client,
     `DELETE FROM wake_ups w USING jsonb_to_recordset($1::jsonb) AS x(kind text, key text)
@@ -279,14 +302,22 @@ async function writeWakeUps(
   return fresh;
 }
 
-/** Sealed bids are public once cleared; private inputs and heartbeats are of no use once their job has ended. */
-async function dropWhatIsOver(client: PoolClient, entries: CommittedEntry[]): Promise<void> {
+/**
+ * Sealed bids are public once cleared; private inputs and heartbeats are of no use once their job has ended, nor are
+ * zkProofs of challenges after their verdict.
+ */
+async function dropWhatIsOver(client: PoolClient, state: MarketState, entries: CommittedEntry[]): Promise<void> {
   const cleared: string[] = [];
   const ended: string[] = [];
+  const judged: Hex[] = [];
   for (const { entry } of entries) {
     if (entry.type === 'roundCleared') cleared.push(entry.roundId);
     if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') ended.push(entry.jobId);
+    if (entry.type === 'challengePassed' || entry.type === 'challengeFailed') {
+      judged.push(state.challenges.get(recordKey(entry.prover, entry.circuitId))!.submissionId as Hex);
+    }
   }
+  if (judged.length > 0) await client.query('DELETE FROM challenge_proofs WHERE submission_id = ANY($1)', [judged]);
   if (cleared.length > 0) {
     await client.query('DELETE FROM sealed_bids WHERE round_id = ANY($1)', [cleared]);
     await client.query('DELETE FROM bid_commitments WHERE round_id = ANY($1)', [cleared]);

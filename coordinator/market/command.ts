@@ -7,6 +7,8 @@ import type {
   Bid,
   BidCommitment,
   BlockRequest,
+  ChallengeRequest,
+  ChallengeSubmission,
   CircuitRegistration,
   GiveUp,
   ProofSubmission,
@@ -35,6 +37,10 @@ export type Command =
   | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
   | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
   | ({ kind: 'registerProver'; ownerSignature: Hex | null } & SignedCommand<ProverRegistration>)
+  | ({ kind: 'requestChallenge' } & SignedCommand<ChallengeRequest>)
+  /** Signals and hash of the zkProof, which stays beside the log, were checked at the door. */
+  | ({ kind: 'submitChallenge' } & SignedCommand<ChallengeSubmission>)
+  | { kind: 'recordChallenge'; prover: Address; circuitId: Hex; challengeId: Hex; valid: boolean; code: string }
   /** The jobs come from `splitBlock`, run off the main thread before the command is handed in. */
   | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)

@@ -3,6 +3,7 @@
  * nothing. Coordinator, auditor, simulator and tests call this one function.
  */
 import type { Command, CommandKind, CommandOf, Decision } from './command.js';
+import { recordChallenge, requestChallenge, submitChallenge } from './commands/challenge.js';
 import { closeRound } from './commands/closeRound.js';
 import { commitBid, openBid, sealBids } from './commands/commitBid.js';
 import { activateBackup, missLease, predictMiss } from './commands/cover.js';
@@ -26,6 +27,9 @@ const DECIDERS: Deciders = {
   registerCircuit,
   deposit,
   registerProver,
+  requestChallenge,
+  submitChallenge,
+  recordChallenge,
   submitBlock,
   placeBid,
   commitBid,

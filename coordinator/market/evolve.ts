@@ -14,6 +14,7 @@ import {
   type MarketState,
   type OpenedBid,
   type Round,
+  recordKey,
 } from './state.js';
 
 type Evolvers = { [Type in EntryType]: (state: MarketState, entry: EntryOf<Type>) => void };
@@ -75,14 +76,31 @@ const EVOLVERS: Evolvers = {
     state.parameters.set(version, parameters);
   },
   circuitRegistered: (state, entry) => {
-    const { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey } = entry;
-    state.circuits.set(circuitId, { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey });
+    const { circuitId, name, kind, protocol, signalCount, verificationKey, wasm, zkey, samples } = entry;
+    const files = { verificationKey, wasm, zkey, samples };
+    state.circuits.set(circuitId, { circuitId, name, kind, protocol, signalCount, ...files });
   },
   deposited: () => {},
   proverRegistered: (state, { message, atMs }) => {
     const { prover, owner, name } = message;
     const registeredAtMs = state.provers.get(prover)?.registeredAtMs ?? atMs;
     state.provers.set(prover, { prover, owner, name, registeredAtMs });
+  },
+  challengeIssued: (state, { challengeId, message, sampleIndex, dueMs, atMs }) => {
+    const { prover, circuitId } = message;
+    const open = { status: 'open' as const, submissionId: null, receivedAtMs: null };
+    const drawn = { prover, circuitId, challengeId, sampleIndex, issuedAtMs: atMs, dueMs };
+    state.challenges.set(recordKey(prover, circuitId), { ...drawn, ...open });
+  },
+  challengeReceived: (state, { submissionId, message, atMs }) => {
+    const challenge = state.challenges.get(recordKey(message.prover, message.circuitId))!;
+    Object.assign(challenge, { status: 'received', submissionId, receivedAtMs: atMs });
+  },
+  challengePassed: (state, { prover, circuitId }) => {
+    state.challenges.get(recordKey(prover, circuitId))!.status = 'passed';
+  },
+  challengeFailed: (state, { prover, circuitId }) => {
+    state.challenges.get(recordKey(prover, circuitId))!.status = 'failed';
   },
   blockSubmitted: (state, { blockId, message, jobs, atMs }) => {
     state.requesters.set(message.requester, { address: message.requester, nonce: message.nonce });
@@ -218,6 +236,9 @@ const EVOLVERS: Evolvers = {
     for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
     if (gapMs === 0) return;
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
+    for (const challenge of state.challenges.values()) {
+      if (challenge.status === 'open' && challenge.dueMs >= atMs - gapMs) challenge.dueMs += gapMs;
+    }
     for (const job of state.jobs.values()) {
       if (job.status !== 'awarded') continue;
       for (const side of [job.primary, job.backup]) {

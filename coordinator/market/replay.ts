@@ -16,6 +16,7 @@ import type { Command, Decision } from './command.js';
 import { logBid, priceFlaw } from './commands/placeBid.js';
 import { decide } from './decide.js';
 import { evolve } from './evolve.js';
+import { challengeCommandOf, challengeSigner } from './replayChallenge.js';
 import { emptyState, forgetCompleted, type MarketState } from './state.js';
 
 /** The first place where the log is not what the rules make of it. */
@@ -227,7 +228,7 @@ export class Replay {
       case 'roundCleared':
         return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry), asOfMs: entry.asOfMs };
       default:
-        return null;
+        return challengeCommandOf(entry, (type, message) => this.digest(type, message));
     }
   }
 
@@ -305,6 +306,8 @@ export class Replay {
 
   /** Checks every signature that an entry carries, and that ids are the digests they claim to be. */
   private signatureFlaw(entry: Entry): string | null {
+    const signed = challengeSigner(entry, (type, message) => this.digest(type, message));
+    if (signed) return signed.idFlaw ?? this.signerFlaw(signed.digest, signed.signature, signed.account);
     switch (entry.type) {
       case 'proverRegistered': {
         const { message, signature, ownerSignature } = entry;

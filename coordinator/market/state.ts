@@ -16,6 +16,7 @@ export interface Circuit {
   verificationKey: EntryOf<'circuitRegistered'>['verificationKey'];
   wasm: { sha256: Hex; bytes: number };
   zkey: { sha256: Hex; bytes: number };
+  samples: EntryOf<'circuitRegistered'>['samples'];
 }
 
 export interface Requester {
@@ -43,6 +44,20 @@ export interface Outcome {
 
 /** The lateness of what was not delivered: above any that is measured. */
 export const NEVER = 1_000_000_000;
+
+/** The newest challenge of a prover for a circuit. */
+export interface Challenge {
+  prover: Address;
+  circuitId: Hex;
+  challengeId: Hex;
+  sampleIndex: number;
+  issuedAtMs: number;
+  dueMs: number;
+  /** `received`: waits for the verdict. An open one that is past its due time is over. */
+  status: 'open' | 'received' | 'passed' | 'failed';
+  submissionId: Hex | null;
+  receivedAtMs: number | null;
+}
 
 /** What the log shows of one prover on one circuit. */
 export interface ProverRecord {
@@ -203,6 +218,8 @@ export interface MarketState {
   requesters: Map<Address, Requester>;
   provers: Map<Address, Prover>;
   records: Map<string, ProverRecord>;
+  /** By prover and circuit, as records are. */
+  challenges: Map<string, Challenge>;
   commitments: Map<Address, Map<string, Commitment>>;
   circuits: Map<Hex, Circuit>;
   /** Blocks, rounds and jobs; those of completed blocks are forgotten by {@link forgetCompleted}. */
@@ -224,6 +241,7 @@ export function emptyState(): MarketState {
     requesters: new Map(),
     provers: new Map(),
     records: new Map(),
+    challenges: new Map(),
     commitments: new Map(),
     circuits: new Map(),
     blocks: new Map(),

@@ -4,13 +4,20 @@
  */
 import { clearsAtMs } from './commitReveal.js';
 import { awaitsWitness } from './fault.js';
-import type { Job, Round } from './state.js';
+import { type Challenge, type Job, type MarketState, type Round, recordKey } from './state.js';
 
-export type WakeUpKind = 'closeRound' | 'sealBids' | 'activateBackup' | 'expireJob' | 'verifyZkProof' | 'checkWitness';
+export type WakeUpKind =
+  | 'closeRound'
+  | 'sealBids'
+  | 'activateBackup'
+  | 'expireJob'
+  | 'verifyZkProof'
+  | 'checkWitness'
+  | 'verifyChallenge';
 
 export interface WakeUp {
   kind: WakeUpKind;
-  /** A round id or a job id. */
+  /** A round id or a job id; of a challenge its prover and circuit. */
   key: string;
   dueMs: number;
 }
@@ -22,6 +29,12 @@ export function wakeUpsOfRound(round: Round): WakeUp[] {
   return dueMs === null
     ? [{ kind: 'sealBids', key: round.roundId, dueMs: round.closesAtMs }]
     : [{ kind: 'closeRound', key: round.roundId, dueMs }];
+}
+
+/** A challenge waits for the verdict on its zkProof. */
+export function wakeUpsOfChallenge({ prover, circuitId, status, receivedAtMs }: Challenge): WakeUp[] {
+  if (status !== 'received' || receivedAtMs === null) return [];
+  return [{ kind: 'verifyChallenge', key: recordKey(prover, circuitId), dueMs: receivedAtMs }];
 }
 
 /** An awarded job waits for its backup's start, for verdicts, for the check of its witness, and for its deadline. An open one waits for its round. */
@@ -36,5 +49,14 @@ export function wakeUpsOfJob(job: Job): WakeUp[] {
   if (awaitsWitness(job)) {
     found.push({ kind: 'checkWitness', key: job.jobId, dueMs: job.witnessClaimedAtMs as number });
   }
+  return found;
+}
+
+/** All wake-ups of a market, by the round, job or challenge that waits. */
+export function wakeUpsByEntity({ rounds, jobs, challenges }: MarketState): Map<string, WakeUp[]> {
+  const found = new Map<string, WakeUp[]>();
+  for (const [roundId, round] of rounds) found.set(roundId, wakeUpsOfRound(round));
+  for (const [jobId, job] of jobs) found.set(jobId, wakeUpsOfJob(job));
+  for (const [key, challenge] of challenges) found.set(key, wakeUpsOfChallenge(challenge));
   return found;
 }

@@ -13,6 +13,7 @@ export const BID_ROUTES = {
     rejections: [
       ...SIGNATURE,
       'unknownProver',
+      'challengeNeeded',
       'unknownRound',
       'wrongSealing',
       'roundClosed',
@@ -30,6 +31,7 @@ export const BID_ROUTES = {
     rejections: [
       ...SIGNATURE,
       'unknownProver',
+      'challengeNeeded',
       'unknownRound',
       'wrongSealing',
       'roundClosed',

@@ -8,6 +8,8 @@ import {
   bidCommitmentSchema,
   bidSchema,
   blockRequestSchema,
+  challengeRequestSchema,
+  challengeSubmissionSchema,
   circuitRegistrationSchema,
   giveUpSchema,
   proofSubmissionSchema,
@@ -134,6 +136,12 @@ export const protocolNameSchema = z.enum(['groth16', 'plonk', 'fflonk']);
 
 const signalsSchema = z.array(z.string().max(78)).max(1_024);
 
+/** Most samples of a circuit. */
+export const SAMPLES_MAX = 64;
+
+/** A statement of a circuit with the hash of its public input. */
+export const sampleSchema = z.strictObject({ publicSignals: signalsSchema, inputHash: bytes32Schema });
+
 /** zkProofs and verification keys are checked by the verifier's strict parser; here only their size is bounded. */
 const jsonObjectSchema = z.record(z.string().max(64), z.json());
 
@@ -166,6 +174,8 @@ export const ENTRY_SCHEMAS = {
     verificationKey: jsonObjectSchema,
     wasm: artifactSchema,
     zkey: artifactSchema,
+    /** Statements whose inputs are public: challenge jobs are drawn from them. */
+    samples: z.array(sampleSchema).max(SAMPLES_MAX),
     /** Null for the circuits that the market opened with. */
     registration: z.nullable(signedSchema(circuitRegistrationSchema)),
   }),
@@ -180,6 +190,31 @@ export const ENTRY_SCHEMAS = {
     ...signedSchema(proverRegistrationSchema).shape,
     /** Null when the prover is its own owner. */
     ownerSignature: z.nullable(z.string().max(132)),
+  }),
+  challengeIssued: entry('challengeIssued', {
+    challengeId: bytes32Schema,
+    ...signedSchema(challengeRequestSchema).shape,
+    /** Which of the circuit's samples is to be proven. */
+    sampleIndex: z
+      .int()
+      .min(0)
+      .max(SAMPLES_MAX - 1),
+    dueMs: unixMsSchema,
+  }),
+  challengeReceived: entry('challengeReceived', {
+    submissionId: bytes32Schema,
+    ...signedSchema(challengeSubmissionSchema).shape,
+  }),
+  challengePassed: entry('challengePassed', {
+    challengeId: bytes32Schema,
+    prover: addressSchema,
+    circuitId: bytes32Schema,
+  }),
+  challengeFailed: entry('challengeFailed', {
+    challengeId: bytes32Schema,
+    prover: addressSchema,
+    circuitId: bytes32Schema,
+    code: z.string().max(64),
   }),
   blockSubmitted: entry('blockSubmitted', {
     blockId: blockIdSchema,

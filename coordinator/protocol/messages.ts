@@ -147,6 +147,25 @@ export const circuitRegistrationSchema = z.strictObject({
 });
 export type CircuitRegistration = z.infer<typeof circuitRegistrationSchema>;
 
+/** Asks for a challenge job: what a prover new to a circuit proves before it may bid. */
+export const challengeRequestSchema = z.strictObject({
+  prover: addressSchema,
+  circuitId: bytes32Schema,
+  issuedAtMs: unixMsSchema,
+});
+export type ChallengeRequest = z.infer<typeof challengeRequestSchema>;
+
+/** Delivers the zkProof of a challenge job. */
+export const challengeSubmissionSchema = z.strictObject({
+  prover: addressSchema,
+  circuitId: bytes32Schema,
+  /** The digest of the request. */
+  challengeId: bytes32Schema,
+  /** SHA-256 of the canonical JSON of `{ publicSignals, zkProof }`. */
+  contentHash: bytes32Schema,
+});
+export type ChallengeSubmission = z.infer<typeof challengeSubmissionSchema>;
+
 /** The messages by their EIP-712 primary type. */
 export interface Messages {
   BlockRequest: BlockRequest;
@@ -156,6 +175,8 @@ export interface Messages {
   GiveUp: GiveUp;
   ProverRegistration: ProverRegistration;
   CircuitRegistration: CircuitRegistration;
+  ChallengeRequest: ChallengeRequest;
+  ChallengeSubmission: ChallengeSubmission;
 }
 export type MessageType = keyof Messages;
 

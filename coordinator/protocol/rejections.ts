@@ -33,6 +33,11 @@ export const REJECTIONS = {
   ownerSignatureMissing: [401, 'The owner differs from the prover and must sign the registration too.'],
   proverOwned: [409, 'This prover is registered under another owner, and a prover cannot change its owner.'],
 
+  challengeNeeded: [403, 'This prover must prove a challenge job of the circuit first; ask for one.'],
+  challengeNotNeeded: [409, 'This prover needs no challenge for the circuit; bid.'],
+  challengeOpen: [409, 'The last challenge is not over yet; deliver it, or ask again after the time in the detail.'],
+  challengeOver: [409, 'There is no such open challenge; ask for another one.'],
+
   duplicateBlock: [409, 'The nonce is not above the last one of this requester; sign again with a higher nonce.'],
   blockHashMismatch: [422, 'The block file is not the one whose hash was signed.'],
   invalidBlock: [422, 'The block cannot be proven as it stands; correct the named transfer.'],

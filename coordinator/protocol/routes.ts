@@ -2,19 +2,20 @@
  * Every route, declared once: the server, the client, the OpenAPI document and the tests derive from this table.
  * Bodies are JSON; errors are problem details (RFC 9457) whose `code` is one of {@link REJECTIONS}.
  */
+
 import { z } from 'zod';
 import { BID_ROUTES } from './bidRoutes.js';
-import { artifactSchema, protocolNameSchema } from './entries.js';
+import { CIRCUIT_ROUTES } from './circuitRoutes.js';
+import { LOG_ROUTES } from './logRoutes.js';
 import {
   blockRequestSchema,
-  circuitRegistrationSchema,
   giveUpSchema,
   proofSubmissionSchema,
   proverRegistrationSchema,
   signedSchema,
 } from './messages.js';
 import { chunkWitnessInputSchema } from './rollup/chunkWitness.js';
-import { type Route, route, SIGNATURE } from './route.js';
+import { DATED, page, type Route, route, SIGNATURE } from './route.js';
 import {
   addressSchema,
   blockIdSchema,
@@ -31,11 +32,7 @@ import {
   accountViewSchema,
   blockViewSchema,
   bundleViewSchema,
-  circuitViewSchema,
-  consistencyViewSchema,
   duesViewSchema,
-  entriesViewSchema,
-  inclusionViewSchema,
   jobViewSchema,
   marketViewSchema,
   PAGE_MAX,
@@ -45,14 +42,6 @@ import {
   roundDetailSchema,
   roundViewSchema,
 } from './views.js';
-
-const page = {
-  /** Newest first; pass the last item's place to go on. */
-  before: z.optional(integerText(Number.MAX_SAFE_INTEGER)),
-  limit: z.optional(integerText(PAGE_MAX)),
-};
-const DATED = [...SIGNATURE, 'messageExpired', 'messageFromFuture'] as const;
-const CHALLENGE_BYTES = 4_096;
 
 /** Largest block file, in bytes of JSON. */
 export const BLOCK_BODY_BYTES = 8 * 1024 * 1024;
@@ -131,44 +120,7 @@ export const ROUTES = {
     response: duesViewSchema,
     rejections: [],
   }),
-  listCircuits: route({
-    method: 'GET',
-    path: '/v1/circuits',
-    summary: 'The registered circuits.',
-    response: z.strictObject({ circuits: z.array(circuitViewSchema).max(PAGE_MAX) }),
-    rejections: [],
-  }),
-  getCircuit: route({
-    method: 'GET',
-    path: '/v1/circuits/:circuitId',
-    summary: 'One circuit with its verification key.',
-    params: z.strictObject({ circuitId: bytes32Schema }),
-    response: circuitViewSchema,
-    rejections: ['unknownCircuit'],
-  }),
-  registerCircuit: route({
-    method: 'POST',
-    path: '/v1/circuits',
-    summary: 'Registers a circuit by its verification key, which is checked once, here.',
-    body: z.strictObject({
-      ...signedSchema(circuitRegistrationSchema).shape,
-      protocol: protocolNameSchema,
-      verificationKey: z.unknown(),
-      wasm: artifactSchema,
-      zkey: artifactSchema,
-    }),
-    bodyLimit: 1024 * 1024,
-    response: acceptedSchema,
-    rejections: [...DATED, 'invalidVerificationKey', 'circuitExists', 'tooManyCircuits'],
-  }),
-  getArtifact: route({
-    method: 'GET',
-    path: '/v1/artifacts/:sha256',
-    summary: 'A witness generator or proving key, addressed by its SHA-256; resumable by Range.',
-    params: z.strictObject({ sha256: bytes32Schema }),
-    contentType: 'application/octet-stream',
-    rejections: ['notFound'],
-  }),
+  ...CIRCUIT_ROUTES,
   submitBlock: route({
     method: 'POST',
     path: '/v1/blocks',
@@ -244,7 +196,7 @@ export const ROUTES = {
     auth: 'token',
     params: z.strictObject({ jobId: jobIdSchema }),
     response: z.strictObject({ inputHash: bytes32Schema, input: chunkWitnessInputSchema }),
-    rejections: ['notLoggedIn', 'loginExpired', 'unknownJob', 'notAssigned', 'jobEnded'],
+    rejections: ['notLoggedIn', 'loginExpired', 'unknownJob', 'notAssigned', 'jobEnded', 'unavailable'],
   }),
   listOpenRounds: route({
     method: 'GET',
@@ -306,69 +258,7 @@ export const ROUTES = {
     response: z.strictObject({ leaseMs: z.int(), nowMs: unixMsSchema, dropJobIds: z.array(jobIdSchema).max(4_096) }),
     rejections: ['notLoggedIn', 'loginExpired'],
   }),
-  getLoginNonce: route({
-    method: 'GET',
-    path: '/v1/login/nonce',
-    summary: 'A nonce for a login message.',
-    response: z.strictObject({ nonce: z.string().max(128), expiresAtMs: unixMsSchema }),
-    rejections: [],
-  }),
-  logIn: route({
-    method: 'POST',
-    path: '/v1/login',
-    summary: 'Trades a message by EIP-4361, signed by EIP-191, for a token.',
-    body: z.strictObject({ message: z.string().max(CHALLENGE_BYTES), signature: signatureSchema }),
-    response: z.strictObject({ token: z.string().max(512), expiresAtMs: unixMsSchema }),
-    rejections: [...SIGNATURE, 'loginExpired', 'badRequest'],
-  }),
-  getCheckpoint: route({
-    method: 'GET',
-    path: '/v1/log/checkpoint',
-    summary: 'The newest checkpoint, a C2SP signed note.',
-    contentType: 'text/plain; charset=utf-8',
-    rejections: [],
-  }),
-  listEntries: route({
-    method: 'GET',
-    path: '/v1/log/entries',
-    summary: 'Entries as they stand in the log, oldest first, from an index.',
-    query: z.strictObject({
-      from: integerText(Number.MAX_SAFE_INTEGER),
-      limit: z.optional(integerText(PAGE_MAX)),
-    }),
-    response: entriesViewSchema,
-    rejections: [],
-  }),
-  getInclusion: route({
-    method: 'GET',
-    path: '/v1/log/inclusion/:index',
-    summary: 'The inclusion proof of an entry in the tree of the newest checkpoint.',
-    params: z.strictObject({ index: integerText(Number.MAX_SAFE_INTEGER) }),
-    response: inclusionViewSchema,
-    rejections: ['notFound'],
-  }),
-  getConsistency: route({
-    method: 'GET',
-    path: '/v1/log/consistency',
-    summary: 'The consistency proof between two tree sizes.',
-    query: z.strictObject({ from: integerText(Number.MAX_SAFE_INTEGER), to: integerText(Number.MAX_SAFE_INTEGER) }),
-    response: consistencyViewSchema,
-    rejections: ['notFound'],
-  }),
-  followFeed: route({
-    method: 'GET',
-    path: '/v1/feed',
-    summary:
-      'The log as Server-Sent Events: the event id is the entry index, so that Last-Event-ID goes on without a gap.',
-    query: z.strictObject({
-      /** First index to send; without it and without Last-Event-ID, only what comes from now on. */
-      from: z.optional(integerText(Number.MAX_SAFE_INTEGER)),
-      /** Only these entry types, separated by commas. */
-      types: z.optional(z.string().max(512)),
-    }),
-    contentType: 'text/event-stream',
-    rejections: ['tooManyRequests'],
-  }),
+  ...LOG_ROUTES,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;

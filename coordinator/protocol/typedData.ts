@@ -69,6 +69,8 @@ export const TYPED_DATA = {
     bytes32('zkeySha256'),
     uint64('issuedAtMs'),
   ],
+  ChallengeRequest: [address('prover'), bytes32('circuitId'), uint64('issuedAtMs')],
+  ChallengeSubmission: [address('prover'), bytes32('circuitId'), bytes32('challengeId'), bytes32('contentHash')],
 } as const satisfies Record<MessageType, readonly { name: string; type: string }[]>;
 
 /** What a wallet is handed to sign: viem's `signTypedData` takes it as it is. */

@@ -14,6 +14,8 @@ import {
   postingSchema,
   protocolNameSchema,
   roleSchema,
+  SAMPLES_MAX,
+  sampleSchema,
 } from './entries.js';
 import { explanationSchema } from './explanations.js';
 import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
@@ -78,7 +80,14 @@ export const accountViewSchema = z.strictObject({
   bondedWei: weiSchema,
   /** Nonce of the newest accepted block request; 0 before the first. */
   lastNonce: count,
-  prover: z.nullable(z.strictObject({ owner: addressSchema, name: labelSchema })),
+  prover: z.nullable(
+    z.strictObject({
+      owner: addressSchema,
+      name: labelSchema,
+      /** Circuits whose challenge it has passed. */
+      challengesPassed: z.array(bytes32Schema).max(PAGE_MAX),
+    }),
+  ),
 });
 export type AccountView = z.infer<typeof accountViewSchema>;
 
@@ -97,9 +106,26 @@ export const circuitViewSchema = z.strictObject({
   signalCount: count,
   wasm: artifactSchema,
   zkey: artifactSchema,
+  samples: z.array(sampleSchema).max(SAMPLES_MAX),
   verificationKey: z.record(z.string().max(64), z.json()),
 });
 export type CircuitView = z.infer<typeof circuitViewSchema>;
+
+export const challengeViewSchema = z.strictObject({
+  prover: addressSchema,
+  circuitId: bytes32Schema,
+  challengeId: bytes32Schema,
+  sampleIndex: z
+    .int()
+    .min(0)
+    .max(SAMPLES_MAX - 1),
+  issuedAtMs: unixMsSchema,
+  dueMs: unixMsSchema,
+  status: z.enum(['open', 'received', 'passed', 'failed']),
+  submissionId: z.nullable(bytes32Schema),
+  receivedAtMs: nullableMs,
+});
+export type ChallengeView = z.infer<typeof challengeViewSchema>;
 
 export const blockViewSchema = z.strictObject({
   blockId: blockIdSchema,

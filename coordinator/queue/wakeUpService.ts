@@ -7,8 +7,10 @@ import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
 import type { WakeUp, WakeUpKind } from '#market/wakeUps.js';
 import type { BellQueue } from './bellQueue.js';
+import type { ChallengeJudge } from './challengeJudge.js';
 import type { Judge } from './judge.js';
 import type { RoundCloser } from './roundCloser.js';
+import type { WitnessJudge } from './witnessJudge.js';
 
 /** Rows due within this time have a bell; later ones get theirs from a later sweep. */
 export const BELL_HORIZON_MS = 10_000;
@@ -21,11 +23,16 @@ export const OVERDUE_MS = 1_000;
 
 const SWEEP_ROWS_MAX = 5_000;
 
+/** What is begun when it is committed needs no bell then: its wake-up is for the case that the process dies before. */
+const BEGUN_AT_COMMIT: ReadonlySet<WakeUpKind> = new Set(['verifyZkProof', 'verifyChallenge', 'checkWitness']);
+
 export interface WakeUpServiceOptions {
   pool: Pool;
   journal: Journal;
   bells: BellQueue;
   judge: Judge;
+  challengeJudge: Pick<ChallengeJudge, 'judge'>;
+  witnessJudge: Pick<WitnessJudge, 'judge'>;
   closer: RoundCloser;
   nowMs: () => number;
   log: { error(fields: object, message: string): void };
@@ -50,7 +57,7 @@ export async function startWakeUps(options: WakeUpServiceOptions): Promise<WakeU
   };
   const arm = (wakeUps: WakeUp[]) => {
     const horizonMs = options.nowMs() + BELL_HORIZON_MS;
-    ring(wakeUps.filter(({ dueMs, kind }) => dueMs <= horizonMs && kind !== 'verifyZkProof'));
+    ring(wakeUps.filter(({ dueMs, kind }) => dueMs <= horizonMs && !BEGUN_AT_COMMIT.has(kind)));
   };
   // One wake-up that fails or takes long, such as a verdict, must not hold up the others, nor a queue that is away.
   const begin = ({ kind, key, dueMs }: WakeUp) => {
@@ -118,10 +125,10 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
       await options.journal.execute({ kind, jobId: key }, null);
       return;
     case 'checkWitness':
-      await options.journal.execute(
-        { kind: 'recordWitness', jobId: key, satisfiable: null, error: 'not checked' },
-        null,
-      );
+      await options.witnessJudge.judge(key);
+      return;
+    case 'verifyChallenge':
+      await options.challengeJudge.judge(key);
       return;
     case 'verifyZkProof':
       await options.judge.judgeJob(key);

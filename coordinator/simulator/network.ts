@@ -16,6 +16,8 @@ export const PASSING: ReadonlySet<string> = new Set([
   'unknownCircuit',
   'messageFromFuture',
   'ownerSignatureMissing',
+  'challengeNeeded',
+  'challengeOpen',
 ]);
 
 /** Where messages arrive. */

@@ -28,6 +28,7 @@ export function openingCommands(fate: Fate, accounts: { address: Address; fundsW
     verificationKey: {},
     wasm: artifact,
     zkey: artifact,
+    samples: [],
   };
   return [
     { kind: 'openMarket', market: { ...market, ...DOMAIN, parameters } },

@@ -4,7 +4,7 @@
  */
 import { leaseEndsMs } from '#market/commands/cover.js';
 import { type Assignment, parametersOf } from '#market/state.js';
-import { type WakeUp, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 import type { Storage } from './storage.js';
@@ -98,8 +98,8 @@ export class CoordinatorProcess {
 
   /** The wake-ups on record: those of what is committed, whatever the memory holds. */
   private wakeUps(): WakeUp[] {
-    const { rounds, jobs } = this.writer.isSettled() ? this.writer.state : foldLog(this.storage.entries);
-    return [...[...rounds.values()].flatMap(wakeUpsOfRound), ...[...jobs.values()].flatMap(wakeUpsOfJob)];
+    const state = this.writer.isSettled() ? this.writer.state : foldLog(this.storage.entries);
+    return [...wakeUpsByEntity(state).values()].flat();
   }
 
   private onCommitted(entries: Entry[]): void {
@@ -140,6 +140,7 @@ export class CoordinatorProcess {
   private handle({ kind, key }: WakeUp): void {
     if (kind === 'verifyZkProof') this.judge(key);
     else if (kind === 'checkWitness') this.checkWitness(key);
+    else if (kind === 'verifyChallenge') this.judgeChallenge(key);
     else if (kind === 'closeRound') this.writer.execute({ kind, roundId: key, bids: [] }, null);
     else if (kind === 'sealBids') this.writer.execute({ kind, roundId: key }, null);
     else this.writer.execute({ kind, jobId: key }, null);
@@ -175,6 +176,14 @@ export class CoordinatorProcess {
     this.options.later(fate.between('witness takes', 2, weather.verifyMsMax), () => {
       this.writer.execute({ kind: 'recordWitness', jobId, satisfiable: true, error: '' }, null);
     });
+  }
+
+  /** Has a challenge's zkProof checked: all that come are true. */
+  private judgeChallenge(key: string): void {
+    const challenge = this.writer.state.challenges.get(key);
+    if (challenge?.status !== 'received') return;
+    const { prover, circuitId, challengeId } = challenge;
+    this.writer.execute({ kind: 'recordChallenge', prover, circuitId, challengeId, valid: true, code: '' }, null);
   }
 
   private watchLeases(): void {

@@ -107,6 +107,11 @@ export type Prover = Prisma.ProverModel
  */
 export type ProverRecord = Prisma.ProverRecordModel
 /**
+ * Model Challenge
+ * The newest challenge of each prover for each circuit.
+ */
+export type Challenge = Prisma.ChallengeModel
+/**
  * Model Circuit
  * 
  */
@@ -131,6 +136,11 @@ export type Job = Prisma.JobModel
  * What must be looked at again, and when. A queueJob only rings the bell.
  */
 export type WakeUp = Prisma.WakeUpModel
+/**
+ * Model ChallengeProof
+ * zkProofs of challenges that wait for their verdicts.
+ */
+export type ChallengeProof = Prisma.ChallengeProofModel
 /**
  * Model Replica
  * The last sign of life of each coordinator process.

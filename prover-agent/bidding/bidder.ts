@@ -22,6 +22,8 @@ export interface BidderOptions {
   promisedMs(circuitId: string): number | null;
   /** Whether zkProofs of a circuit keep failing here. */
   proofsFail(circuitId: string): boolean;
+  /** Whether the market wants a challenge job of the circuit first, which is under way. */
+  isChallenged(circuitId: string): boolean;
   /** Sum of the promised times of all jobs held, in milliseconds. */
   committedMs(): number;
   /** Bids that were committed to and not opened yet. */
@@ -49,6 +51,8 @@ export class Bidder {
   async consider(round: OpenRound): Promise<void> {
     const seenUntilMs = this.#seen.get(round.roundId);
     if ((seenUntilMs !== undefined && round.closesAtMs <= seenUntilMs) || this.#options.signal.aborted) return;
+    // The open rounds are looked at again when the challenge has passed.
+    if (this.#options.isChallenged(round.circuitId)) return;
     this.#seen.set(round.roundId, round.closesAtMs + EXPIRY_MS);
     trim(this.#seen);
     try {

@@ -152,6 +152,24 @@ export class Session {
     return this.client.call('submitProof', { body: { ...signed, publicSignals, zkProof } });
   }
 
+  /** Asks for the challenge job of a circuit. */
+  requestChallenge(circuitId: Hex | string): Promise<RouteAnswer<'requestChallenge'>> {
+    const message = { prover: this.address, circuitId: circuitId as Hex, issuedAtMs: this.clock.nowMs() };
+    return this.client.call('requestChallenge', { body: this.sign('ChallengeRequest', message) });
+  }
+
+  /** Delivers the zkProof of a challenge job. */
+  submitChallenge(
+    circuitId: Hex,
+    challengeId: Hex,
+    publicSignals: readonly string[],
+    zkProof: object,
+  ): Promise<RouteAnswer<'submitChallenge'>> {
+    const contentHash = contentHashOf({ publicSignals, zkProof });
+    const signed = this.sign('ChallengeSubmission', { prover: this.address, circuitId, challengeId, contentHash });
+    return this.client.call('submitChallenge', { body: { ...signed, publicSignals, zkProof } });
+  }
+
   /** @param detail - what goes with the reason, in any text: what cannot be signed of it is left out */
   giveUp(jobId: string, reason: GiveUp['reason'], detail = ''): Promise<RouteAnswer<'giveUp'>> {
     const message = { jobId, prover: this.address, reason, detail: giveUpDetail(detail) };

@@ -3,7 +3,7 @@
  * ffjavascript would start itself, one for each core of the machine, whatever number of threads was asked for.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { wasmTools } from './webAssembly.js';
+import { wasmTools } from '#protocol/witness/webAssembly.js';
 
 /** One step of a batch; `var` and `out` are places of the batch's own tables, sizes are bytes. */
 export type CurveStep =

@@ -1,6 +1,6 @@
+import type { WitnessInput } from '#protocol/witness/witnessGenerator.js';
 import { KillableThread } from './killableThread.js';
 import { flawed, ProvingError } from './provingError.js';
-import type { WitnessInput } from './witnessGenerator.js';
 import type { WitnessThreadData } from './witnessThread.js';
 
 /** What a witness generator may use up before it is ended. */

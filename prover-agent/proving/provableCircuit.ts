@@ -5,9 +5,17 @@ import type { ArtifactName } from '../client/artifacts.js';
 import { type AgentConfig, agentPaths } from '../config.js';
 import type { AgentLog } from '../log.js';
 import { chosenFor, findProgram } from './backends/backendChoice.js';
+import type { Challenges } from './challenges.js';
 import { handicapProver } from './handicappedProver.js';
 import type { MeasuredSetting, Measurements } from './measurements.js';
-import { type Prover, type ProverFactory, type ProverOptions, sharedBytes } from './prover.js';
+import {
+  type MadeProof,
+  type Prover,
+  type ProverFactory,
+  type ProverOptions,
+  sharedBytes,
+  type WitnessInput,
+} from './prover.js';
 import { isCancelled } from './provingError.js';
 import { sampleInput } from './sampleInput.js';
 
@@ -28,6 +36,7 @@ export interface PreparationParts {
   config: AgentConfig;
   measurements: Measurements;
   createProver: ProverFactory;
+  challenges: Pick<Challenges, 'begin'>;
   /** Fetches an artifact and checks its hash. */
   load(name: ArtifactName): Promise<Uint8Array>;
   /** The same for a program that reads the file itself: its path. */
@@ -39,7 +48,7 @@ export interface PreparationParts {
 
 /**
  * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
- * all slots at work. That measurement is also the check of an external prover: one whose zkProof of the sample does not
+ * all slots at work: on the challenge job, when the market asks for one. That measurement is also the check of an external prover: one whose zkProof of the sample does not
  * verify is not used. When an earlier start has measured the same setting, the provers warm up while the agent bids
  * already: a bid needs the promise, not the prover. An external program that has changed since is another setting.
  */
@@ -55,14 +64,17 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   const raw = Array.from({ length: slots }, () => parts.createProver(options));
   const setting: MeasuredSetting = { circuitId, threads, slots, handicap, backend };
   const warming = Promise.all(raw.map((prover) => prover.warm()));
-  if (measurements.has(setting)) {
+  const challenge = await parts.challenges.begin(circuit, (input) => raw[0]!.prove(input));
+  if (measurements.has(setting) && !challenge) {
     warming.catch((error) => {
       if (!isCancelled(error)) parts.onLost(error);
     });
   } else {
     try {
       await warming;
-      measurements.rehearse(setting, handicap * (await measure(raw)));
+      const { made, longestMs } = await measure(raw, challenge?.input ?? sampleInput());
+      if (!measurements.has(setting)) measurements.rehearse(setting, handicap * longestMs);
+      challenge?.deliver(made);
     } catch (error) {
       await Promise.all(raw.map((prover) => prover.close()));
       const message = `${program ?? 'snarkjs'} did not prove the sample of circuit ${circuitId}`;
@@ -97,11 +109,14 @@ async function proverOptionsOf({ circuit, config, load, locate }: PreparationPar
 }
 
 /**
- * The longest time of one zkProof on each slot, all at once, in milliseconds. The provers are warm; the first run of a
- * warm prover was 2 to 5 % slower than later ones, which the promise can bear and a second run would not be worth.
+ * The longest time of one zkProof on each slot, all at once, in milliseconds, and one of these zkProofs. The provers are
+ * warm; the first run of a warm prover was 2 to 5 % slower than later ones, which the promise can bear and a second run
+ * would not be worth.
  */
-async function measure(provers: readonly Prover[]): Promise<number> {
-  const input = sampleInput();
+async function measure(
+  provers: readonly Prover[],
+  input: WitnessInput,
+): Promise<{ made: MadeProof; longestMs: number }> {
   const made = await Promise.all(provers.map((prover) => prover.prove(input)));
-  return Math.max(...made.map(({ witnessMs, provingMs }) => witnessMs + provingMs));
+  return { made: made[0]!, longestMs: Math.max(...made.map(({ witnessMs, provingMs }) => witnessMs + provingMs)) };
 }

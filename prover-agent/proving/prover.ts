@@ -1,4 +1,5 @@
 import { parseVerificationKey, type VerificationKey } from '#protocol/verificationKey.js';
+import { publicSignalsOf, type WitnessInput } from '#protocol/witness/witnessGenerator.js';
 import type { ProvingBackend } from './backends/backend.js';
 import { CommandBackend } from './backends/commandBackend.js';
 import type { CommandTemplate } from './backends/commandTemplate.js';
@@ -7,10 +8,9 @@ import { borrowChecker } from './backends/sharedChecker.js';
 import { SnarkjsBackend } from './backends/snarkjsBackend.js';
 import { GuardedWitness, WITNESS_LIMITS, type WitnessLimits } from './guardedWitness.js';
 import { cancelled, flawed } from './provingError.js';
-import { publicSignalsOf, type WitnessInput } from './witnessGenerator.js';
 
+export type { WitnessInput } from '#protocol/witness/witnessGenerator.js';
 export { ProvingError } from './provingError.js';
-export type { WitnessInput } from './witnessGenerator.js';
 
 /** How far a zkProof is: parts per million of the whole work, and which part of it. */
 export interface ProverProgress {

@@ -1,8 +1,6 @@
-/** A place in a circuit's source where a rule did not hold, as circom tells it. */
-export interface CircuitPlace {
-  template: string;
-  line: number;
-}
+import type { CircuitPlace } from '#protocol/witness/witnessGenerator.js';
+
+export type { CircuitPlace } from '#protocol/witness/witnessGenerator.js';
 
 /** What exactly went wrong, for people and for programs that care; `ProvingError.code` is what the market is told. */
 export type ProvingFlaw =

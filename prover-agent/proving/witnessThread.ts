@@ -1,7 +1,7 @@
 /** The thread in which other people's witness generators run, and nothing else: it may be ended at any moment. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { WitnessError, WitnessGenerator, type WitnessInput } from '#protocol/witness/witnessGenerator.js';
 import type { ThreadFailure, ThreadSays } from './killableThread.js';
-import { WitnessError, WitnessGenerator, type WitnessInput } from './witnessGenerator.js';
 
 /** What the thread is started with. */
 export interface WitnessThreadData {

@@ -26,6 +26,7 @@ export function committedCircuit(artifacts: Pick<CircuitView, 'wasm' | 'zkey'>):
     protocol: 'groth16',
     signalCount: 3,
     verificationKey,
+    samples: [],
     ...artifacts,
   };
 }

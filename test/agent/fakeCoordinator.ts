@@ -62,6 +62,7 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
       prover: null,
     }),
     registerProver: () => accepted,
+    listChallenges: () => ({ challenges: [] }),
     getLoginNonce: () => ({ nonce: 'abcdefgh12345678', expiresAtMs: Date.now() + 60_000 }),
     logIn: () => ({ token: 'token', expiresAtMs: Date.now() + 3_600_000 }),
     listCircuits: () => ({ circuits: [] }),

@@ -386,7 +386,7 @@ describe('an agent', () => {
     const { getAccount } = coordinator.handlers;
     coordinator.handlers.getAccount = (request) => ({
       ...(getAccount!(request) as object),
-      prover: { owner: OTHER, name: 'workshop' },
+      prover: { owner: OTHER, name: 'workshop', challengesPassed: [] },
     });
     start(slowProver(5));
     await until(() => happened('ready'), 'the agent');

@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { GuardedWitness, WITNESS_LIMITS } from '#agent/proving/guardedWitness.js';
 import { sharedBytes } from '#agent/proving/prover.js';
 import { ProvingError } from '#agent/proving/provingError.js';
-import { withMemoryLimit } from '#agent/proving/wasmMemoryLimit.js';
-import { publicSignalsOf } from '#agent/proving/witnessGenerator.js';
+import { withMemoryLimit } from '#protocol/witness/wasmMemoryLimit.js';
+import { publicSignalsOf } from '#protocol/witness/witnessGenerator.js';
 import { tinyCircuitFile, tinyInput, tinySamples } from '../fixtures/tinyCircuit.js';
 import {
   boastfulGenerator,

@@ -11,7 +11,7 @@ import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
 import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
-import { tinyKey } from '../fixtures/tinyCircuit.js';
+import { tinyKey, tinySamples } from '../fixtures/tinyCircuit.js';
 import {
   type ApiMarket,
   bidOn,
@@ -19,18 +19,19 @@ import {
   logIn,
   openApiMarket,
   primaryOf,
+  SAMPLE,
   signed,
   submissionOf,
 } from '../setup/apiMarket.js';
 import { invariantFlaws } from '../setup/invariants.js';
-import { ETH, type Party, party } from '../setup/marketDriver.js';
+import { CIRCUIT_ID, ETH, type Party, party } from '../setup/marketDriver.js';
 
 let market: ApiMarket;
 let firstNote: string;
 const called = new Set<RouteName>();
 
 beforeAll(async () => {
-  market = await openApiMarket();
+  market = await openApiMarket({}, [SAMPLE]);
 });
 
 afterAll(async () => {
@@ -138,6 +139,38 @@ describe('the way of a block over HTTP', () => {
     expect((await call('listOpenRounds', {})).rounds).toMatchObject([{ roundId, bidCount: 0 }]);
   });
 
+  it('has provers that are new to a circuit prove a challenge job before they bid', async () => {
+    const circuitId = CIRCUIT_ID;
+    for (const { party: prover } of provers.values()) {
+      const early = { body: await signed(prover, 'Bid', bidOn(market, prover, roundId)) };
+      await expect(call('placeBid', early)).rejects.toMatchObject({ code: 'challengeNeeded' });
+      const request = { prover: prover.address, circuitId, issuedAtMs: market.driver.nowMs };
+      const body = await signed(prover, 'ChallengeRequest', request);
+      const issued = await call('requestChallenge', { body });
+      expect(await call('requestChallenge', { body })).toEqual(issued);
+      const sample = await call('getSample', { params: { circuitId, index: String(issued.sampleIndex) } });
+      expect(contentHashOf(sample.input)).toBe(SAMPLE.inputHash);
+      const challengeId = issued.digest as Hex;
+      const { zkProof } = tinySamples('groth16')[0]!;
+      const { publicSignals } = sample;
+      const contentHash = contentHashOf({ publicSignals, zkProof });
+      const message = { prover: prover.address, circuitId, challengeId, contentHash };
+      const submission = { ...(await signed(prover, 'ChallengeSubmission', message)), publicSignals, zkProof };
+      const foreign = { ...submission, publicSignals: ['9', '9', '9'] };
+      await expect(call('submitChallenge', { body: foreign })).rejects.toMatchObject({ code: 'signalsMismatch' });
+      const received = await call('submitChallenge', { body: submission });
+      expect(await call('submitChallenge', { body: submission })).toEqual(received);
+      await market.driver.judgeChallenge(prover, challengeId, true);
+      const { challenges } = await call('listChallenges', { params: { address: prover.address } });
+      expect(challenges).toMatchObject([{ circuitId, challengeId, status: 'passed' }]);
+      const account = await call('getAccount', { params: { address: prover.address } });
+      expect(account.prover?.challengesPassed).toEqual([circuitId]);
+    }
+    expect((await market.database.pool.query('SELECT FROM challenge_proofs')).rowCount).toBe(0);
+    const none = { params: { circuitId, index: '1' } };
+    await expect(call('getSample', none)).rejects.toMatchObject({ code: 'notFound' });
+  });
+
   it('takes bids with a signed receipt, and publishes them when the round is cleared', async () => {
     for (const { party: prover } of provers.values()) {
       const message = bidOn(market, prover, roundId, { priceWei: '2000' });
@@ -181,6 +214,26 @@ describe('the way of a block over HTTP', () => {
     const { progress } = await call('listJobs', { params: { blockId } });
     expect(progress).toEqual([{ ...job, prover: primary, lastSeenMs: market.driver.nowMs }]);
     expect(market.heartbeats.lastSeenMs(jobId, primary)).toBe(market.driver.nowMs);
+  });
+
+  it('puts on record that it cannot serve an input, and that it can again', async () => {
+    const jobId = jobIds[0]!;
+    const primary = primaryOf(market, jobId);
+    const token = await logIn(market, provers.get(primary)!.seed);
+    const { pool } = market.database;
+    const refusedAtMs = () => market.driver.job(jobId).primary!.inputRefusedAtMs;
+    const { rows } = await pool.query('SELECT input FROM job_inputs WHERE job_id = $1', [jobId]);
+    await pool.query(`UPDATE job_inputs SET input = '{}' WHERE job_id = $1`, [jobId]);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(call('getJobInput', { params: { jobId } }, token)).rejects.toThrow(/unavailable/);
+      expect(refusedAtMs()).toEqual(expect.any(Number));
+    }
+    await pool.query('UPDATE job_inputs SET input = $2 WHERE job_id = $1', [jobId, JSON.stringify(rows[0].input)]);
+    await call('getJobInput', { params: { jobId } }, token);
+    expect(refusedAtMs()).toBeNull();
+    const { entries } = await call('listEntries', { query: { from: 0 } });
+    const types = entries.map(({ leaf }) => (JSON.parse(leaf) as { type: string }).type);
+    expect(types.filter((type) => type.startsWith('input'))).toEqual(['inputRefused', 'inputServed']);
   });
 
   it('takes zkProofs and give-ups, and completes the bundle', async () => {

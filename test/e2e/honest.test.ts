@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import * as snarkjs from 'snarkjs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { BLOCK_8 } from '../fixtures/block8.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
 import { LiveAgent } from '../setup/liveAgents.js';
@@ -16,12 +17,14 @@ let agents: LiveAgent[];
 let ends: (number | string)[] | null = null;
 
 beforeAll(async () => {
-  market = await LiveMarket.open({ embedded: true });
+  market = await LiveMarket.open({ embedded: true, parameters: { newcomerJobs: DEFAULT_PARAMETERS.newcomerJobs } });
   agents = await Promise.all([
     LiveAgent.start(market, { name: 'cheap', priceWei: 1_000_000_000_000n, slots: 2 }),
     LiveAgent.start(market, { name: 'middle', priceWei: 1_300_000_000_000n }),
     LiveAgent.start(market, { name: 'dear', priceWei: 1_700_000_000_000n }),
   ]);
+  // Each is new to the circuit, and has proven a challenge job before it bids.
+  await Promise.all(agents.map((agent) => agent.event('challengePassed')));
 });
 
 afterAll(async () => {

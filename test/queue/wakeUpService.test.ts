@@ -31,6 +31,8 @@ async function start(rows: [kind: string, key: string, dueMs: number][], parts: 
     journal: { execute } as unknown as Journal,
     bells: queue as unknown as BellQueue,
     judge: { judgeJob: async () => {}, stop: async () => {} },
+    challengeJudge: { judge: async () => {} },
+    witnessJudge: { judge: async () => {} },
     closer: { close: async () => {} },
     nowMs: () => NOW_MS,
     log: { error: (_fields, message) => logged.push(message) },

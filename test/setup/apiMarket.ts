@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { privateKeyToAccount } from 'viem/accounts';
 import { createSiweMessage } from 'viem/siwe';
+import { sampleInput } from '#agent/proving/sampleInput.js';
 import type { ApiOptions } from '#api/apiDeps.js';
 import { buildApp } from '#api/app.js';
 import { Heartbeats } from '#api/heartbeats.js';
@@ -38,11 +39,17 @@ export interface ApiMarket {
 
 export const FAUCET_LIMIT_WEI = 1_000n * ETH;
 
-/** Opens a market and serves it on a free port of the loopback. */
-export async function openApiMarket(options: ApiOptions = {}): Promise<ApiMarket> {
+/** The one sample of a market's circuit, when it has one. */
+export const SAMPLE = { publicSignals: ['1', '2', '3'], inputHash: contentHashOf(sampleInput()) };
+
+/**
+ * Opens a market and serves it on a free port of the loopback.
+ * @param samples - from which challenges are drawn; none: nobody needs to pass one
+ */
+export async function openApiMarket(options: ApiOptions = {}, samples: (typeof SAMPLE)[] = []): Promise<ApiMarket> {
   const database = await createTestDatabase();
   const executor = await JournalExecutor.open(database.pool);
-  const driver = await new MarketDriver(executor).open();
+  const driver = await new MarketDriver(executor).open({}, samples);
   const failures: ApiMarket['failures'] = [];
   const log = { error: (message: string, fields: Record<string, unknown>) => void failures.push({ message, fields }) };
   const heavyWork = createHeavyWork({ domain: DOMAIN });
@@ -58,6 +65,7 @@ export async function openApiMarket(options: ApiOptions = {}): Promise<ApiMarket
     heavyWork,
     heartbeats,
     artifacts: { pathOf: (sha256) => artifacts.get(sha256) ?? null },
+    sampleInput: (inputHash) => (inputHash === SAMPLE.inputHash ? sampleInput() : null),
     tokenSecret: new Uint8Array(32).fill(7),
     nowMs: () => Math.max(executor.nowMs, driver.nowMs),
     faucetLimitWei: FAUCET_LIMIT_WEI,

@@ -86,7 +86,8 @@ export class LiveMarket {
   #environment: Record<string, string> = {};
 
   private constructor({ parameters = {} }: LiveMarketOptions) {
-    this.#parameters = parameters;
+    // Most of these tests are about other things than how a prover begins.
+    this.#parameters = { newcomerJobs: 0, ...parameters };
     this.folder = mkdtempSync(join(tmpdir(), 'understudy-e2e-'));
     // The embedded server may run as another user, who has to reach its files.
     chmodSync(this.folder, 0o711);

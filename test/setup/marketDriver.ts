@@ -8,7 +8,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import type { Command, Decision } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
-import { emptyState, type Job, type MarketState } from '#market/state.js';
+import { type Circuit, emptyState, type Job, type MarketState } from '#market/state.js';
 import { type WakeUpKind, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import { contentHashOf } from '#protocol/contentHash.js';
@@ -116,8 +116,11 @@ export class MarketDriver {
     return this.executor.execute(command, digest, this.nowMs);
   }
 
-  /** Opens the market with one circuit. */
-  async open(parameters: Partial<Parameters> = {}): Promise<this> {
+  /**
+   * Opens the market with one circuit.
+   * @param samples - statements that challenges are drawn from; none: nobody needs to pass one
+   */
+  async open(parameters: Partial<Parameters> = {}, samples: Circuit['samples'] = []): Promise<this> {
     await this.run({
       kind: 'openMarket',
       market: {
@@ -138,6 +141,7 @@ export class MarketDriver {
       verificationKey: {},
       wasm: artifact,
       zkey: artifact,
+      samples,
     };
     await this.run({ kind: 'registerCircuit', circuit, registration: null });
     return this;
@@ -162,6 +166,34 @@ export class MarketDriver {
     await this.run({ kind: 'registerProver', message, signature, digest, ownerSignature }, digest);
     if (fundsWei > 0n) await this.fund(prover.address, fundsWei);
     return prover;
+  }
+
+  /** Asks for a challenge; the answer carries its id. */
+  async requestChallenge(prover: Party, issuedAtMs = this.nowMs) {
+    const message = { prover: prover.address, circuitId: CIRCUIT_ID, issuedAtMs };
+    const { digest, signature } = await prover.sign('ChallengeRequest', message);
+    const executed = await this.run({ kind: 'requestChallenge', message, signature, digest }, digest);
+    return { executed, challengeId: digest };
+  }
+
+  /** Delivers something for a challenge. */
+  async submitChallenge(prover: Party, challengeId: Hex, content = 'a zkProof'): Promise<Executed> {
+    const message = { prover: prover.address, circuitId: CIRCUIT_ID, challengeId, contentHash: contentHashOf(content) };
+    const { digest, signature } = await prover.sign('ChallengeSubmission', message);
+    return this.run({ kind: 'submitChallenge', message, signature, digest }, digest);
+  }
+
+  /** Gives the verdict on a challenge. */
+  async judgeChallenge({ address: prover }: Party, challengeId: Hex, valid: boolean): Promise<Executed> {
+    const code = valid ? '' : 'pairingFailed';
+    return this.run({ kind: 'recordChallenge', prover, circuitId: CIRCUIT_ID, challengeId, valid, code });
+  }
+
+  /** Asks for a challenge, delivers it and has it found valid. */
+  async passChallenge(prover: Party): Promise<Executed> {
+    const { challengeId } = await this.requestChallenge(prover);
+    await this.submitChallenge(prover, challengeId);
+    return this.judgeChallenge(prover, challengeId, true);
   }
 
   async request(requester: Party, terms: Partial<BlockRequest> = {}): Promise<BlockRequest> {

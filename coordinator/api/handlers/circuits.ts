@@ -37,6 +37,7 @@ export function circuitHandlers(deps: ApiDeps, reads: MarketReads, commands: Com
         verificationKey: key.verificationKey as unknown as Circuit['verificationKey'],
         wasm,
         zkey,
+        samples: [],
       };
       const registration = { message, signature };
       return await commands.execute({ kind: 'registerCircuit', circuit, registration }, checked.digest);

@@ -1,13 +1,14 @@
+import type { Job } from '#market/state.js';
 import { contentHashOf } from '#protocol/contentHash.js';
-import type { ProofSubmission } from '#protocol/messages.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { JobView } from '#protocol/views.js';
-import { parsePublicSignals, parseZkProof, type ZkProtocol } from '#protocol/zkProof.js';
+import type { ZkProtocol } from '#protocol/zkProof.js';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Commands } from '../commands.js';
 import type { Handlers } from '../handler.js';
 import { holdsAssignment, type MarketReads } from '../marketReads.js';
 import { Refused, refuse } from '../refused.js';
+import { readContent } from '../zkProofContent.js';
 
 type JobRoutes = 'getJob' | 'getJobInput' | 'submitProof' | 'giveUp';
 
@@ -37,15 +38,21 @@ export function jobHandlers(deps: ApiDeps, reads: MarketReads, commands: Command
       if (!holdsAssignment(job, account)) return refuse('notAssigned');
       if (job.status === 'ended') return refuse('jobEnded', `it ended as ${job.outcome}`);
       const input = await reads.jobInput(jobId);
+      if (input !== null && contentHashOf(input) === job.inputHash) {
+        await noteInput(deps, job, account, true);
+        return { inputHash: job.inputHash, input: input as never };
+      }
       // The journal drops a job's input with its end, which may have come between the two reads.
-      if (input === null) return refuse('jobEnded');
-      return { inputHash: job.inputHash, input: input as never };
+      if ((await reads.job(jobId))?.status === 'ended') return refuse('jobEnded');
+      await noteInput(deps, job, account, false);
+      return refuse('unavailable', 'the input of the job is not at hand; that is in the log, and excuses its provers');
     },
 
     submitProof: async ({ body: { message, signature, publicSignals, zkProof } }) => {
       const job = await findJob(message.jobId);
       if (!job) return refuse('unknownJob');
-      const content = readContent(message, job, await protocolOf(job.circuitId), { publicSignals, zkProof });
+      const protocol = await protocolOf(job.circuitId);
+      const content = readContent(message.contentHash, job.publicSignals, protocol, { publicSignals, zkProof });
       if (content instanceof Refused) return content;
       const signed = { message, signature };
       const checked = await commands.check('ProofSubmission', signed, message.prover, endedNo(job));
@@ -65,29 +72,21 @@ export function jobHandlers(deps: ApiDeps, reads: MarketReads, commands: Command
   };
 }
 
-function endedNo(job: KnownJob): Refused | null {
-  return job.status === 'ended' ? refuse('jobEnded', `it ended as ${job.outcome}`) : null;
+/**
+ * Puts on record that an assignee did not get its input, before it is told so; or that it does now, if it did not. The
+ * journal knows best what is on record: a look spares the command for the many who are served at once.
+ */
+async function noteInput({ journal }: ApiDeps, job: JobView, prover: Address, served: boolean): Promise<void> {
+  const sides = [job.primary, job.backup, ...sidesOf(journal.state().jobs.get(job.jobId))];
+  const wasRefused = sides.some((side) => side?.prover === prover && side.inputRefusedAtMs !== null);
+  if (served && !wasRefused) return;
+  await journal.execute({ kind: 'noteInput', jobId: job.jobId, prover, served }, null);
 }
 
-/**
- * Reads zkProof and public signals in their one accepted spelling, and compares them with the job and with what was
- * signed. Whether the zkProof is true is the verifier's question.
- */
-function readContent(
-  message: ProofSubmission & { prover: Address },
-  job: KnownJob,
-  protocol: ZkProtocol,
-  sent: { publicSignals: unknown; zkProof: unknown },
-): { publicSignals: string[]; zkProof: Record<string, unknown> } | Refused {
-  const signals = parsePublicSignals(sent.publicSignals, job.publicSignals.length);
-  if (!signals.ok) return refuse('invalidZkProof', `${signals.code}: ${signals.detail}`);
-  const parsed = parseZkProof(protocol, sent.zkProof);
-  if (!parsed.ok) return refuse('invalidZkProof', `${parsed.code}: ${parsed.detail}`);
-  const { publicSignals } = signals;
-  const wrong = publicSignals.findIndex((signal, index) => signal !== job.publicSignals[index]);
-  if (wrong >= 0) return refuse('signalsMismatch', `signal ${wrong} differs`);
-  const { zkProof } = parsed;
-  const hash = contentHashOf({ publicSignals, zkProof });
-  if (hash !== message.contentHash) return refuse('contentHashMismatch', `the hash of what was sent is ${hash}`);
-  return { publicSignals, zkProof: { ...zkProof } };
+function sidesOf(job: Job | undefined) {
+  return job ? [job.primary, job.backup] : [];
+}
+
+function endedNo(job: KnownJob): Refused | null {
+  return job.status === 'ended' ? refuse('jobEnded', `it ended as ${job.outcome}`) : null;
 }

@@ -1,6 +1,7 @@
 import type { Bid } from '#protocol/messages.js';
 import { type Rejection, reject } from '#protocol/rejections.js';
 import type { Address } from '#protocol/units.js';
+import { needsChallenge } from '../challenge.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
 import { type MarketState, pinnedParameters, type Round } from '../state.js';
 
@@ -49,6 +50,7 @@ export function logBid(
 /** Why a prover may not bid in a round now, whatever it bids; null when it may. */
 export function entranceFlaw(state: MarketState, round: Round, prover: Address, nowMs: number): Rejection | null {
   if (!state.provers.has(prover)) return reject('unknownProver').rejection;
+  if (needsChallenge(state, prover, round.circuitId)) return reject('challengeNeeded').rejection;
   if (round.clearedAtMs !== null || round.sealedAtMs !== null || nowMs >= round.closesAtMs) {
     return reject('roundClosed', `it closed at ${round.closesAtMs}`).rejection;
   }

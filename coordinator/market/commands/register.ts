@@ -47,7 +47,8 @@ export function deposit(state: MarketState, command: CommandOf<'deposit'>, nowMs
   });
 }
 
-function checkDate(issuedAtMs: number, nowMs: number): Decision | null {
+/** Why a dated message is refused; null when it is neither stale nor from the future. */
+export function checkDate(issuedAtMs: number, nowMs: number): Decision | null {
   if (issuedAtMs < nowMs - REGISTRATION_LIFE_MS) return reject('messageExpired', `it was issued at ${issuedAtMs}`);
   if (issuedAtMs > nowMs + CLOCK_SKEW_MS) return reject('messageFromFuture', `the coordinator's clock is at ${nowMs}`);
   return null;

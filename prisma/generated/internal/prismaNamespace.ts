@@ -410,11 +410,13 @@ export const ModelName = {
   Requester: 'Requester',
   Prover: 'Prover',
   ProverRecord: 'ProverRecord',
+  Challenge: 'Challenge',
   Circuit: 'Circuit',
   Block: 'Block',
   Round: 'Round',
   Job: 'Job',
   WakeUp: 'WakeUp',
+  ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
   Heartbeat: 'Heartbeat'
 } as const
@@ -432,7 +434,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "logHead" | "entry" | "logTile" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "circuit" | "block" | "round" | "job" | "wakeUp" | "replica" | "heartbeat"
+    modelProps: "logHead" | "entry" | "logTile" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1398,6 +1400,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Challenge: {
+      payload: Prisma.$ChallengePayload<ExtArgs>
+      fields: Prisma.ChallengeFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ChallengeFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ChallengeFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        findFirst: {
+          args: Prisma.ChallengeFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ChallengeFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        findMany: {
+          args: Prisma.ChallengeFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>[]
+        }
+        create: {
+          args: Prisma.ChallengeCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        createMany: {
+          args: Prisma.ChallengeCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ChallengeCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>[]
+        }
+        delete: {
+          args: Prisma.ChallengeDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        update: {
+          args: Prisma.ChallengeUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        deleteMany: {
+          args: Prisma.ChallengeDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ChallengeUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ChallengeUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>[]
+        }
+        upsert: {
+          args: Prisma.ChallengeUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengePayload>
+        }
+        aggregate: {
+          args: Prisma.ChallengeAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateChallenge>
+        }
+        groupBy: {
+          args: Prisma.ChallengeGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChallengeGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ChallengeCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChallengeCountAggregateOutputType> | number
+        }
+      }
+    }
     Circuit: {
       payload: Prisma.$CircuitPayload<ExtArgs>
       fields: Prisma.CircuitFieldRefs
@@ -1768,6 +1844,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    ChallengeProof: {
+      payload: Prisma.$ChallengeProofPayload<ExtArgs>
+      fields: Prisma.ChallengeProofFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ChallengeProofFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ChallengeProofFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        findFirst: {
+          args: Prisma.ChallengeProofFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ChallengeProofFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        findMany: {
+          args: Prisma.ChallengeProofFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>[]
+        }
+        create: {
+          args: Prisma.ChallengeProofCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        createMany: {
+          args: Prisma.ChallengeProofCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ChallengeProofCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>[]
+        }
+        delete: {
+          args: Prisma.ChallengeProofDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        update: {
+          args: Prisma.ChallengeProofUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        deleteMany: {
+          args: Prisma.ChallengeProofDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ChallengeProofUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ChallengeProofUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>[]
+        }
+        upsert: {
+          args: Prisma.ChallengeProofUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChallengeProofPayload>
+        }
+        aggregate: {
+          args: Prisma.ChallengeProofAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateChallengeProof>
+        }
+        groupBy: {
+          args: Prisma.ChallengeProofGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChallengeProofGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ChallengeProofCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChallengeProofCountAggregateOutputType> | number
+        }
+      }
+    }
     Replica: {
       payload: Prisma.$ReplicaPayload<ExtArgs>
       fields: Prisma.ReplicaFieldRefs
@@ -2083,6 +2233,15 @@ export const ProverRecordScalarFieldEnum = {
 export type ProverRecordScalarFieldEnum = (typeof ProverRecordScalarFieldEnum)[keyof typeof ProverRecordScalarFieldEnum]
 
 
+export const ChallengeScalarFieldEnum = {
+  prover: 'prover',
+  circuitId: 'circuitId',
+  state: 'state'
+} as const
+
+export type ChallengeScalarFieldEnum = (typeof ChallengeScalarFieldEnum)[keyof typeof ChallengeScalarFieldEnum]
+
+
 export const CircuitScalarFieldEnum = {
   circuitId: 'circuitId',
   state: 'state'
@@ -2134,6 +2293,14 @@ export const WakeUpScalarFieldEnum = {
 } as const
 
 export type WakeUpScalarFieldEnum = (typeof WakeUpScalarFieldEnum)[keyof typeof WakeUpScalarFieldEnum]
+
+
+export const ChallengeProofScalarFieldEnum = {
+  submissionId: 'submissionId',
+  content: 'content'
+} as const
+
+export type ChallengeProofScalarFieldEnum = (typeof ChallengeProofScalarFieldEnum)[keyof typeof ChallengeProofScalarFieldEnum]
 
 
 export const ReplicaScalarFieldEnum = {
@@ -2471,11 +2638,13 @@ export type GlobalOmitConfig = {
   requester?: Prisma.RequesterOmit
   prover?: Prisma.ProverOmit
   proverRecord?: Prisma.ProverRecordOmit
+  challenge?: Prisma.ChallengeOmit
   circuit?: Prisma.CircuitOmit
   block?: Prisma.BlockOmit
   round?: Prisma.RoundOmit
   job?: Prisma.JobOmit
   wakeUp?: Prisma.WakeUpOmit
+  challengeProof?: Prisma.ChallengeProofOmit
   replica?: Prisma.ReplicaOmit
   heartbeat?: Prisma.HeartbeatOmit
 }

@@ -64,11 +64,13 @@ export const ModelName = {
   Requester: 'Requester',
   Prover: 'Prover',
   ProverRecord: 'ProverRecord',
+  Challenge: 'Challenge',
   Circuit: 'Circuit',
   Block: 'Block',
   Round: 'Round',
   Job: 'Job',
   WakeUp: 'WakeUp',
+  ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
   Heartbeat: 'Heartbeat'
 } as const
@@ -217,6 +219,15 @@ export const ProverRecordScalarFieldEnum = {
 export type ProverRecordScalarFieldEnum = (typeof ProverRecordScalarFieldEnum)[keyof typeof ProverRecordScalarFieldEnum]
 
 
+export const ChallengeScalarFieldEnum = {
+  prover: 'prover',
+  circuitId: 'circuitId',
+  state: 'state'
+} as const
+
+export type ChallengeScalarFieldEnum = (typeof ChallengeScalarFieldEnum)[keyof typeof ChallengeScalarFieldEnum]
+
+
 export const CircuitScalarFieldEnum = {
   circuitId: 'circuitId',
   state: 'state'
@@ -268,6 +279,14 @@ export const WakeUpScalarFieldEnum = {
 } as const
 
 export type WakeUpScalarFieldEnum = (typeof WakeUpScalarFieldEnum)[keyof typeof WakeUpScalarFieldEnum]
+
+
+export const ChallengeProofScalarFieldEnum = {
+  submissionId: 'submissionId',
+  content: 'content'
+} as const
+
+export type ChallengeProofScalarFieldEnum = (typeof ChallengeProofScalarFieldEnum)[keyof typeof ChallengeProofScalarFieldEnum]
 
 
 export const ReplicaScalarFieldEnum = {

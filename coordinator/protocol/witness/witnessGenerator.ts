@@ -4,12 +4,20 @@
  * Source: the interface of WASM generators of circom 2 (`getInputSignalSize`, `setInputSignal`, `getWitness`, ...).
  */
 import { FR_MODULUS } from '#protocol/strictReader.js';
-import type { CircuitPlace, ProvingFlaw } from './provingError.js';
 import { WasmMemoryError, withMemoryLimit } from './wasmMemoryLimit.js';
 import { type WasmModule, wasmTools } from './webAssembly.js';
 
 /** Inputs by signal name: decimal strings, or arrays of them nested to any depth. */
 export type WitnessInput = Readonly<Record<string, unknown>>;
+
+/** A place in a circuit's source where a rule did not hold, as circom tells it. */
+export interface CircuitPlace {
+  template: string;
+  line: number;
+}
+
+/** What is wrong with an input, or with its generator: only the first two are the input's fault. */
+export type WitnessFlaw = 'unsatisfied' | 'inputShape' | 'witnessMemoryLimit' | 'witnessCrashed';
 
 /** Exports of a witness generator that are used here. Numbers are exchanged as 32-bit words, the lowest first. */
 interface Generator {
@@ -42,9 +50,9 @@ const PLACES_MAX = 8;
  */
 export class WitnessError extends Error {
   override readonly name = 'WitnessError';
-  readonly flaw: ProvingFlaw;
+  readonly flaw: WitnessFlaw;
   readonly places: readonly CircuitPlace[];
-  constructor(flaw: ProvingFlaw, message: string, places: readonly CircuitPlace[] = []) {
+  constructor(flaw: WitnessFlaw, message: string, places: readonly CircuitPlace[] = []) {
     super(message);
     this.flaw = flaw;
     this.places = places;
