@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Pool } from 'pg';
 import { type Logger, pino } from 'pino';
 import { buildApp } from '#api/app.js';
@@ -37,6 +38,9 @@ import { startProcessMetrics } from './processMetrics.js';
 const CATCH_UP_INTERVAL_MS = 250;
 
 const TOKEN_SECRET_BYTES = 32;
+
+/** Where the build puts the web page. */
+const EXPLORER_FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'explorer', 'page');
 
 /** How long a database connection may take to open, in milliseconds. */
 const CONNECT_MS_MAX = 10_000;
@@ -249,6 +253,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     heartbeats,
     artifacts: circuit.artifacts,
     sampleInput: circuit.sampleInput,
+    explorerFolder: EXPLORER_FOLDER,
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),
     nowMs,
     faucetLimitWei: config.faucetLimitWei,

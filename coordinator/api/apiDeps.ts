@@ -52,6 +52,8 @@ export interface ApiDeps {
   heartbeats: Heartbeats;
   artifacts: ArtifactStore;
   sampleInput: SampleInputs;
+  /** Folder of the built explorer; without it the root answers in a few words. */
+  explorerFolder?: string;
   /** At least 32 secret bytes, the same in every replica: login nonces and tokens are authenticated with it. */
   tokenSecret: Uint8Array;
   nowMs: () => number;

@@ -4,10 +4,12 @@ import { type ApiDeps, RATE_LIMIT_PER_SEC, STREAMS_MAX, STREAMS_PER_ADDRESS_MAX 
 import { Commands } from './commands.js';
 import { cutConnectionsOnClose } from './cutConnections.js';
 import { mountDocs } from './docs.js';
+import { mountExplorer } from './explorerFiles.js';
 import { Feed } from './feed.js';
 import type { Handlers } from './handler.js';
 import { accountHandlers } from './handlers/accounts.js';
 import { blockHandlers } from './handlers/blocks.js';
+import { browseHandlers } from './handlers/browse.js';
 import { challengeHandlers } from './handlers/challenges.js';
 import { circuitHandlers } from './handlers/circuits.js';
 import { heartbeatHandlers } from './handlers/heartbeats.js';
@@ -71,7 +73,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const { nowMs } = deps;
   const checkResponses = deps.options?.checkResponses ?? false;
   mountRoutes(app, { handlers: handlersOf(deps, feed, tokens), tokens, nowMs, checkResponses });
-  mountDocs(app, deps);
+  mountDocs(app);
+  await mountExplorer(app, deps);
   return app;
 }
 
@@ -103,6 +106,7 @@ function handlersOf(deps: ApiDeps, feed: Feed, tokens: LoginTokens): Handlers {
     ...blockHandlers(deps, reads, commands),
     ...roundHandlers(deps, reads, commands),
     ...jobHandlers(deps, reads, commands),
+    ...browseHandlers(deps, reads),
     ...heartbeatHandlers(deps, reads),
     ...loginHandlers(deps, tokens),
     ...logHandlers(deps, reads, feed),

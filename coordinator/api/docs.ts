@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { REJECTIONS } from '#protocol/rejections.js';
 import type { Route } from '#protocol/route.js';
 import { ROUTES } from '#protocol/routes.js';
-import type { ApiDeps } from './apiDeps.js';
 import { openApiDocument } from './openApi.js';
 
 const VERSION = '0.1.0';
@@ -15,8 +14,8 @@ code{font:14px ui-monospace,monospace}section{border-top:1px solid #ddd;padding:
 .codes{color:#555;font-size:.9rem}@media(prefers-color-scheme:dark){body{background:#16161a;color:#ddd}
 section{border-color:#333}.codes{color:#999}a{color:#8ab4f8}}`;
 
-/** Serves the OpenAPI document, a page of all routes, and a few words at the root. Made when first asked for. */
-export function mountDocs(app: FastifyInstance, { journal }: ApiDeps): void {
+/** Serves the OpenAPI document and a page of all routes. Made when first asked for. */
+export function mountDocs(app: FastifyInstance): void {
   let document: string | undefined;
   let page: string | undefined;
   app.get('/openapi.json', async (_request, reply) => {
@@ -27,14 +26,6 @@ export function mountDocs(app: FastifyInstance, { journal }: ApiDeps): void {
     page ??= docsPage();
     return reply.type('text/html; charset=utf-8').header('content-security-policy', POLICY).send(page);
   });
-  app.get('/', async () => ({
-    name: 'Understudy',
-    origin: journal.state().market?.origin ?? null,
-    docs: '/docs',
-    openApi: '/openapi.json',
-    market: ROUTES.getMarket.path,
-    feed: ROUTES.followFeed.path,
-  }));
 }
 
 function escapeHtml(text: string): string {

@@ -3,12 +3,13 @@
 // yet: it installs what the lockfile names, compiles the TypeScript when a source is newer than the output, and hands
 // over. `--build` stops after compiling; `--run TOOL ...` runs a development tool from node_modules/.bin.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const SOURCE_FOLDERS = ['coordinator', 'prover-agent', 'circuits', 'prisma'];
+const PAGE_FOLDER = join(root, 'coordinator', 'explorer', 'page');
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -48,12 +49,12 @@ function listSources(folder, found = []) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) listSources(path, found);
-    else if (entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts')) found.push(path);
+    else if (/\.(ts|tsx|css|html|svg)$/.test(entry.name) && !entry.name.endsWith('.d.ts')) found.push(path);
   }
   return found;
 }
 
-/** Compiles all sources when any is newer than the last build or the set of files has changed. */
+/** Compiles all sources, and builds the web page, when any is newer than the last build or the set of files has changed. */
 async function buildIfStale() {
   const sources = SOURCE_FOLDERS.flatMap((folder) => listSources(join(root, folder)));
   const newest = Math.max(
@@ -65,8 +66,8 @@ async function buildIfStale() {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
   const { build } = await import('esbuild');
   const fresh = join(root, `dist-${process.pid}`);
-  await build({
-    entryPoints: sources,
+  const compiled = build({
+    entryPoints: sources.filter((file) => file.endsWith('.ts') && !file.startsWith(PAGE_FOLDER)),
     outdir: fresh,
     outbase: root,
     format: 'esm',
@@ -75,8 +76,18 @@ async function buildIfStale() {
     sourcemap: 'linked',
     logLevel: 'error',
   });
+  await Promise.all([compiled, buildPage(fresh)]);
   writeFileSync(join(fresh, '.stamp'), stamp);
   swapIn(fresh);
+}
+
+/** The web page: taken over from the last build when none of its own sources has changed. */
+async function buildPage(fresh) {
+  const last = join(root, 'dist', 'coordinator', 'explorer', 'page');
+  const page = join(fresh, 'coordinator', 'explorer', 'page');
+  if (existsSync(last)) cpSync(last, page, { recursive: true });
+  const builder = await import(pathToFileURL(join(root, 'coordinator', 'explorer', 'buildPage.mjs')).href);
+  await builder.buildPage(page);
 }
 
 /** Replaces dist in one rename; when another process was quicker, its output is as good as ours. */

@@ -91,10 +91,15 @@ async function readBody(response: Response, bytesMax = Number.POSITIVE_INFINITY)
     const decoder = new TextDecoder();
     let text = '';
     let bytes = 0;
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      bytes += chunk.byteLength;
-      if (bytes > bytesMax) throw new RangeError(`the answer is longer than ${bytesMax} bytes`);
-      text += decoder.decode(chunk, { stream: true });
+    // By a reader, because not every browser iterates over streams.
+    const reader = response.body?.getReader();
+    for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
+      bytes += read.value.byteLength;
+      if (bytes > bytesMax) {
+        await reader?.cancel();
+        throw new RangeError(`the answer is longer than ${bytesMax} bytes`);
+      }
+      text += decoder.decode(read.value, { stream: true });
     }
     return text + decoder.decode();
   } catch (error) {

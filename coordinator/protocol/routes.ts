@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { BID_ROUTES } from './bidRoutes.js';
+import { BROWSE_ROUTES } from './browseRoutes.js';
 import { CIRCUIT_ROUTES } from './circuitRoutes.js';
 import { LOG_ROUTES } from './logRoutes.js';
 import {
@@ -214,6 +215,7 @@ export const ROUTES = {
     rejections: ['unknownRound'],
   }),
   ...BID_ROUTES,
+  ...BROWSE_ROUTES,
   submitProof: route({
     method: 'POST',
     path: '/v1/submissions',

@@ -304,6 +304,28 @@ describe('the way of a block over HTTP', () => {
     await expect(call('getParameters', { params: { version: '9' } })).rejects.toMatchObject({ code: 'notFound' });
   });
 
+  it('shows jobs, rounds and money in brief', async () => {
+    const all = await call('listJobBriefs', { query: { requester: requester.address, limit: 100 } });
+    const jobs = all.jobs.filter((job) => job.blockId === blockId);
+    expect(jobs.map((job) => job.jobId)).toEqual(jobIds);
+    expect(jobs.every(({ receivedAtMs, endedAtMs }) => receivedAtMs !== null && receivedAtMs <= endedAtMs!)).toBe(true);
+    const { rounds } = await call('listBlockRounds', { params: { blockId } });
+    expect(rounds).toMatchObject([{ roundId, bidCount: 3 }]);
+    const { provers: registered } = await call('listProvers', { query: { limit: 2 } });
+    expect(registered.map(({ prover }) => provers.has(prover))).toEqual([true, true]);
+    const [prover] = jobs.map(({ primary }) => primary!.prover);
+    const won = await call('listProverJobs', { params: { address: prover! }, query: {} });
+    expect(won.jobs.map((job) => job.jobId)).toContain(jobs[0]!.jobId);
+    const before = won.jobs.at(-1)!.awardEntryIndex!;
+    expect((await call('listProverJobs', { params: { address: prover! }, query: { before } })).jobs).toEqual([]);
+    const { postings } = await call('listBlockPostings', { params: { blockId } });
+    const escrow = `escrow:${blockId}`;
+    const total = (side: 'from' | 'to') =>
+      postings.filter((one) => one[side] === escrow).reduce((sum, { amountWei }) => sum + BigInt(amountWei), 0n);
+    expect(total('to')).toBe(100_000n * BigInt(jobIds.length));
+    expect(total('from')).toBe(total('to'));
+  });
+
   it('proves its log', async () => {
     const note = await call('getCheckpoint', {});
     const { size, rootHash: root } = checkpointOf(note);

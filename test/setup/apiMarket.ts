@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { privateKeyToAccount } from 'viem/accounts';
 import { createSiweMessage } from 'viem/siwe';
 import { sampleInput } from '#agent/proving/sampleInput.js';
-import type { ApiOptions } from '#api/apiDeps.js';
+import type { ApiDeps, ApiOptions } from '#api/apiDeps.js';
 import { buildApp } from '#api/app.js';
 import { Heartbeats } from '#api/heartbeats.js';
 import { createHeavyWork, type HeavyWork } from '#api/heavyWork.js';
@@ -34,8 +34,13 @@ export interface ApiMarket {
   /** What the API logged as its own failure. */
   failures: { message: string; fields: Record<string, unknown> }[];
   artifacts: Map<Hex, string>;
+  /** Stops serving and serves again at the same address; clients are cut. */
+  restart(whileDown?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Where the build puts the web page. */
+export const EXPLORER_FOLDER = 'dist/coordinator/explorer/page';
 
 export const FAUCET_LIMIT_WEI = 1_000n * ETH;
 
@@ -57,7 +62,7 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
   const verifier: VerifierPool = createVerifierPool({ threads: 1 });
   const artifacts = new Map<Hex, string>();
   const prisma = createPrisma(database.pool);
-  const app = await buildApp({
+  const deps: ApiDeps = {
     journal: executor.journal,
     pool: database.pool,
     prisma,
@@ -66,14 +71,21 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
     heartbeats,
     artifacts: { pathOf: (sha256) => artifacts.get(sha256) ?? null },
     sampleInput: (inputHash) => (inputHash === SAMPLE.inputHash ? sampleInput() : null),
+    explorerFolder: EXPLORER_FOLDER,
     tokenSecret: new Uint8Array(32).fill(7),
     nowMs: () => Math.max(executor.nowMs, driver.nowMs),
     faucetLimitWei: FAUCET_LIMIT_WEI,
     log,
     options: { checkResponses: true, ...options },
-  });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const host = `127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  };
+  let app = await serve(deps, 0);
+  const { port } = app.server.address() as AddressInfo;
+  const host = `127.0.0.1:${port}`;
+  const restart = async (whileDown: () => Promise<void> = async () => {}) => {
+    await app.close();
+    await whileDown();
+    app = await serve(deps, port);
+  };
   const url = `http://${host}`;
   const close = async () => {
     await app.close();
@@ -83,7 +95,21 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
     await database.drop();
   };
   const client = createClient({ baseUrl: url, fetch, timeoutMs: 30_000 });
-  return { app, client, url, host, database, executor, driver, heavyWork, heartbeats, failures, artifacts, close };
+  const parts = { client, url, host, database, executor, driver, heavyWork, heartbeats, failures, artifacts };
+  return {
+    ...parts,
+    get app() {
+      return app;
+    },
+    restart,
+    close,
+  };
+}
+
+async function serve(deps: ApiDeps, port: number): Promise<FastifyInstance> {
+  const app = await buildApp(deps);
+  await app.listen({ host: '127.0.0.1', port });
+  return app;
 }
 
 /** A message with its signature, as a body takes it. */

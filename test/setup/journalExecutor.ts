@@ -1,13 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto';
 import type { Pool } from 'pg';
 import { openJournal } from '#journal/journal.js';
 import type { Journal } from '#journal/journalPort.js';
-import { operatorKeyOf } from '#journal/operatorKey.js';
 import type { Command } from '#market/command.js';
 import type { MarketState } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
 import type { Executed, Executor } from './marketDriver.js';
+import { OPERATOR } from './testOperator.js';
 
 /** Executes commands through a journal on a real database. */
 export class JournalExecutor implements Executor {
@@ -19,10 +18,9 @@ export class JournalExecutor implements Executor {
 
   static async open(pool: Pool): Promise<JournalExecutor> {
     const executor = new JournalExecutor();
-    const { privateKey } = generateKeyPairSync('ed25519');
     executor.journal = await openJournal({
       pool,
-      operatorKey: operatorKeyOf(privateKey, 'test.example/market'),
+      operatorKey: OPERATOR,
       nowMs: () => executor.nowMs,
       log: { error: (_fields, message) => executor.errors.push(message) },
     });

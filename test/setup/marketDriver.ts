@@ -17,6 +17,7 @@ import type { Bid, BlockRequest, GiveUp, Messages, MessageType } from '#protocol
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { digestOf, typedDataOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
+import { OPERATOR } from './testOperator.js';
 
 export const START_MS = 1_800_000_000_000;
 /** The id of the test's circuit, whose verification key is an empty object. */
@@ -124,9 +125,9 @@ export class MarketDriver {
     await this.run({
       kind: 'openMarket',
       market: {
-        origin: 'test.example/market',
+        origin: OPERATOR.origin,
         ...DOMAIN,
-        logKey: 'test.example/market+00000000+AAAA',
+        logKey: OPERATOR.logKey,
         faucet: true,
         parameters: { ...DEFAULT_PARAMETERS, ...parameters },
       },

@@ -104,7 +104,7 @@ async function start(flags: StartFlags): Promise<number> {
     if (outcome === 'interrupted') return 130;
     if (process.stdout.isTTY && !flags.once) {
       view.say(
-        `\nThe market stays up: the API is at ${market.url}, its documents at ${market.url}/docs. Ctrl-C stops it.`,
+        `\nThe market stays up: look at it in a browser at ${market.url}, its API is documented at ${market.url}/docs. Ctrl-C stops it.`,
       );
       await Promise.race([interrupted, died]);
     }

@@ -1,0 +1,225 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { RegisteredProver } from '#protocol/browseViews.js';
+import { PAGE_MAX } from '#protocol/views.js';
+import { LogWatch } from './check/logWatch.js';
+import { acceptKey, replacedKey } from './check/seenCheckpoints.js';
+import { useWatch } from './check/useWatch.js';
+import { client } from './data/client.js';
+import { live } from './data/live.js';
+import { MarketContext, type MarketFacts } from './data/marketContext.js';
+import { findPlace, hrefs, type Place, usePlace } from './data/place.js';
+import { useData } from './data/useData.js';
+import { useLive } from './data/useLive.js';
+import { Notice } from './parts/notice.js';
+import { BlockView } from './views/blockView.js';
+import { LogView } from './views/logView.js';
+import { MarketOverview } from './views/marketOverview.js';
+import { ProverPage } from './views/proverPage.js';
+import { RequesterPage } from './views/requesterPage.js';
+import { RoundPage } from './views/roundPage.js';
+
+/** How often the clock and the size of the log are asked for, beside the feed, in milliseconds. */
+const LOOK_MS = 15_000;
+
+const CONNECTION = { connecting: '○ Connecting', live: '● Live', broken: '○ Reconnecting…' } as const;
+
+/** The frame of the page: reads what all views need, follows the feed, watches the log. */
+export function App() {
+  const facts = useData('market', readFacts, ({ type }) => type === 'proverRegistered' || type === 'parametersSet');
+  const { reload, value } = facts;
+  useEffect(() => {
+    const timer = setInterval(reload, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [reload]);
+  const treeSize = value?.market.treeSize;
+  useEffect(() => {
+    if (treeSize === undefined) return;
+    live.start(treeSize);
+    live.expect(treeSize);
+  }, [treeSize]);
+  if (!value) {
+    return (
+      <main>
+        <Notice of={facts} what="the market" />
+      </main>
+    );
+  }
+  return (
+    <MarketContext.Provider value={value}>
+      <Frame facts={value} />
+    </MarketContext.Provider>
+  );
+}
+
+async function readFacts(): Promise<MarketFacts> {
+  const [market, { provers }] = await Promise.all([
+    client.call('getMarket', {}),
+    client.call('listProvers', { query: { limit: PAGE_MAX } }),
+  ]);
+  return {
+    market,
+    clockAheadMs: market.nowMs - Date.now(),
+    provers: new Map<string, RegisteredProver>(provers.map((one) => [one.prover, one])),
+  };
+}
+
+function Frame({ facts: { market } }: { facts: MarketFacts }) {
+  const place = usePlace();
+  const { origin, logKey } = market;
+  const watch = useMemo(() => new LogWatch(origin, logKey), [origin, logKey]);
+  useEffect(() => {
+    document.title = `${place.view === 'market' ? '' : `${place.view} · `}Understudy · ${origin}`;
+  }, [place, origin]);
+  return (
+    <>
+      <button type="button" class="skip" onClick={skip}>
+        Skip to the content
+      </button>
+      <header class="top">
+        <div>
+          <a class="brand" href={hrefs.market}>
+            Understudy <span>{origin}</span>
+          </a>
+          <nav aria-label="Views">
+            <a href={hrefs.market} aria-current={place.view === 'market' ? 'page' : undefined}>
+              Market
+            </a>
+            <a href={hrefs.log()} aria-current={place.view === 'log' ? 'page' : undefined}>
+              Log
+            </a>
+          </nav>
+          <Search />
+          <State watch={watch} />
+        </div>
+      </header>
+      <Alarms watch={watch} logKey={logKey} />
+      <main id="content" tabIndex={-1}>
+        <View place={place} watch={watch} />
+      </main>
+      <footer>
+        Times are of this machine’s time zone. The entries, awards and checkpoints shown here can be checked without
+        this page: <a href="/docs">API</a>.
+      </footer>
+    </>
+  );
+}
+
+/** No link: the part of the address behind # is the view's. */
+function skip() {
+  document.getElementById('content')?.focus();
+}
+
+function View({ place, watch }: { place: Place; watch: LogWatch }) {
+  switch (place.view) {
+    case 'market':
+      return <MarketOverview />;
+    case 'block':
+      return <BlockView blockId={place.id} job={place.job} key={place.id} />;
+    case 'round':
+      return <RoundPage roundId={place.id} watch={watch} key={place.id} />;
+    case 'prover':
+      return <ProverPage address={place.id} key={place.id} />;
+    case 'requester':
+      return <RequesterPage address={place.id} key={place.id} />;
+    case 'log':
+      return <LogView index={place.index} watch={watch} />;
+    case 'unknown':
+      return (
+        <p>There is nothing at {place.text}. A block, a round, a job, an account or an entry can be looked up above.</p>
+      );
+  }
+}
+
+function Search() {
+  const [text, setText] = useState('');
+  const [isWrong, setIsWrong] = useState(false);
+  const go = (event: Event) => {
+    event.preventDefault();
+    const found = findPlace(text);
+    setIsWrong(!found);
+    if (found) {
+      location.hash = found;
+      setText('');
+    }
+  };
+  return (
+    <form onSubmit={go}>
+      <label class="hidden" for="look-up">
+        Look up a block, round, job or account by its id, or an entry by its number
+      </label>
+      <input
+        id="look-up"
+        type="search"
+        placeholder="Look up an id or an entry number"
+        value={text}
+        autocomplete="off"
+        spellcheck={false}
+        aria-invalid={isWrong}
+        onInput={({ currentTarget }) => {
+          setText(currentTarget.value);
+          setIsWrong(false);
+        }}
+      />
+      <span role="status" class="hidden">
+        {isWrong ? 'This is not an id, an address or a number' : ''}
+      </span>
+    </form>
+  );
+}
+
+/** Whether the page is live, and whether the log is sound as far as this browser has seen it. */
+function State({ watch }: { watch: LogWatch }) {
+  const { connection, size } = useLive();
+  const { verdict, checkpoint } = useWatch(watch);
+  return (
+    <div class="state">
+      <span role="status" class={connection === 'live' ? 'good' : 'warn'}>
+        {CONNECTION[connection]}
+      </span>
+      <a href={hrefs.log()}>
+        {verdict === 'broken' ? (
+          <span class="bad">✕ The log does not check</span>
+        ) : verdict === 'sound' && checkpoint ? (
+          <>✓ Log checked: {checkpoint.size} entries</>
+        ) : (
+          <>Log: {size ?? '–'} entries</>
+        )}
+      </a>
+    </div>
+  );
+}
+
+function Alarms({ watch, logKey }: { watch: LogWatch; logKey: string }) {
+  const { fault } = useWatch(watch);
+  const [lastKey, setLastKey] = useState(() => replacedKey(logKey));
+  const accept = () => {
+    acceptKey(logKey);
+    setLastKey(null);
+  };
+  return (
+    <>
+      {fault !== null && (
+        <div class="alarm" role="alert">
+          <p>
+            <strong class="bad">The log does not check.</strong> {fault} What this page shows is the coordinator’s word
+            alone.
+          </p>
+        </div>
+      )}
+      {lastKey !== null && (
+        <div class="alarm" role="alert">
+          <p>
+            <strong>This is another log than the one that this browser saw here before.</strong> That one had the key{' '}
+            <span class="mono wrap">{lastKey}</span>. A market that was opened anew has a new key; otherwise somebody
+            else is answering.
+          </p>
+          <p>
+            <button type="button" onClick={accept}>
+              Take the new log as the one of this address
+            </button>
+          </p>
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,19 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { RegisteredProver } from '#protocol/browseViews.js';
+import type { MarketView } from '#protocol/views.js';
+
+/** What every view needs of the market. */
+export interface MarketFacts {
+  market: MarketView;
+  /** The coordinator's clock less this machine's, in milliseconds. */
+  clockAheadMs: number;
+  provers: ReadonlyMap<string, RegisteredProver>;
+}
+
+export const MarketContext = createContext<MarketFacts | null>(null);
+
+/** Only below the shell, which shows nothing else before it has them. */
+export function useMarket(): MarketFacts {
+  return useContext(MarketContext)!;
+}

@@ -1,0 +1,66 @@
+/** Money as people read it: one unit and one number of decimals a column, the exact wei beside it. */
+
+const UNITS = [
+  { name: 'ETH', digits: 18 },
+  { name: 'gwei', digits: 9 },
+  { name: 'wei', digits: 0 },
+] as const;
+
+/** Significant digits of the largest amount of a column. */
+const SIGNIFICANT = 6;
+
+export interface MoneyFormat {
+  unit: string;
+  /** In this unit, without its name. */
+  text: (wei: bigint | string) => string;
+  /** In this unit, with its name. */
+  full: (wei: bigint | string) => string;
+  number: (wei: bigint | string) => number;
+}
+
+/** The format for amounts that are to be compared: chosen by the largest of them. */
+export function moneyFormat(amounts: readonly (bigint | string)[]): MoneyFormat {
+  return formatFor(sizes(amounts).at(-1) ?? 0n);
+}
+
+/** The format for amounts of all sizes: chosen by the one in the middle, so that one large one hides no others. */
+export function mixedMoneyFormat(amounts: readonly (bigint | string)[]): MoneyFormat {
+  const sorted = sizes(amounts).filter((one) => one > 0n);
+  return formatFor(sorted[Math.floor(sorted.length / 2)] ?? 0n);
+}
+
+function sizes(amounts: readonly (bigint | string)[]): bigint[] {
+  return amounts.map((one) => absolute(BigInt(one))).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function formatFor(amount: bigint): MoneyFormat {
+  const length = amount.toString().length;
+  const unit = length > 17 ? UNITS[0] : length > 7 ? UNITS[1] : UNITS[2];
+  const decimals = Math.min(unit.digits, Math.max(0, SIGNIFICANT - Math.max(1, length - unit.digits)));
+  const text = (wei: bigint | string) => fixed(BigInt(wei), unit.digits, decimals);
+  return {
+    unit: unit.name,
+    text,
+    full: (wei) => `${text(wei)} ${unit.name}`,
+    number: (wei) => Number(BigInt(wei)) / 10 ** unit.digits,
+  };
+}
+
+/** One amount by itself. */
+export function formatMoney(wei: bigint | string): string {
+  return moneyFormat([wei]).full(wei);
+}
+
+function absolute(amount: bigint): bigint {
+  return amount < 0n ? -amount : amount;
+}
+
+/** Rounds to the nearest, half away from zero; groups thousands by a thin space. */
+function fixed(wei: bigint, digits: number, decimals: number): string {
+  const cut = 10n ** BigInt(digits - decimals);
+  const rounded = (absolute(wei) + cut / 2n) / cut;
+  const text = rounded.toString().padStart(decimals + 1, '0');
+  const whole = text.slice(0, text.length - decimals).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+  const rest = decimals === 0 ? '' : `.${text.slice(-decimals)}`;
+  return `${wei < 0n && rounded > 0n ? '\u2212' : ''}${whole}${rest}`;
+}

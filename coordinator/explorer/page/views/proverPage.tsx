@@ -1,0 +1,216 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { JobBrief } from '#protocol/browseViews.js';
+import type { RouteAnswer } from '#protocol/routeCalls.js';
+import { client } from '../data/client.js';
+import { useMarket } from '../data/marketContext.js';
+import { isOnTime, sum } from '../data/statistics.js';
+import { useData } from '../data/useData.js';
+import { Chart } from '../parts/chart.js';
+import { Figures } from '../parts/figures.js';
+import { BlockLink, JobLink, OwnerName, shortId } from '../parts/links.js';
+import { formatMoney, moneyFormat } from '../parts/money.js';
+import { Notice } from '../parts/notice.js';
+import { PostingsTable } from '../parts/postingsTable.js';
+import { Table } from '../parts/table.js';
+import { clockTime, dateTime, percent, seconds } from '../parts/time.js';
+import { causeInWords, inWords } from '../parts/words.js';
+import { ProverScores } from './proverScores.js';
+
+const JOBS = 200;
+const POSTINGS = 500;
+
+/** What a prover is paid for, and what it loses. */
+const INCOME = ['price', 'standbyFee', 'cover', 'lateShare', 'slashToRescuer'];
+const SLASHES = ['slashToRescuer', 'slashToRequester', 'cover'];
+
+/** One prover: score, promised against actual times, earnings, slashes, bond. */
+export function ProverPage({ address }: { address: string }) {
+  const [before, setBefore] = useState<number | null>(null);
+  const loaded = useData(
+    `${address} ${before}`,
+    () => read(address, before),
+    ({ entry }) => before === null && JSON.stringify(entry).includes(address),
+  );
+  const { provers } = useMarket();
+  const { value } = loaded;
+  if (!value) return <Notice of={loaded} what={`the prover ${shortId(address)}`} />;
+  const { account, jobs, postings } = value;
+  const registered = provers.get(address);
+  return (
+    <>
+      <header>
+        <h1>
+          Prover {account.prover?.name ?? 'without registration'} <span class="id mono quiet wrap">{address}</span>
+        </h1>
+        <p>
+          {account.prover && (
+            <>
+              Owner: {account.prover.owner === address ? 'itself' : <OwnerName address={account.prover.owner} />}
+              {registered && <>; registered {dateTime(registered.registeredAtMs)}</>}
+            </>
+          )}
+        </p>
+      </header>
+      <Summary address={address} account={account} jobs={jobs} postings={postings} />
+      <ProverScores address={address} />
+      <Times address={address} jobs={jobs} />
+      <Jobs address={address} jobs={jobs} />
+      <PostingsTable
+        postings={postings}
+        address={address}
+        isPaged={before !== null}
+        onOlder={postings.length >= POSTINGS / 2 ? () => setBefore(postings.at(-1)!.entryIndex) : null}
+        onNewest={() => setBefore(null)}
+      />
+    </>
+  );
+}
+
+type Account = RouteAnswer<'getAccount'>;
+type Posting = RouteAnswer<'listPostings'>['postings'][number];
+
+async function read(address: string, before: number | null) {
+  const params = { address };
+  const [account, { jobs }, { postings }] = await Promise.all([
+    client.call('getAccount', { params }),
+    client.call('listProverJobs', { params, query: { limit: JOBS } }),
+    client.call('listPostings', { params, query: { limit: POSTINGS, ...(before !== null && { before }) } }),
+  ]);
+  return { account, jobs, postings };
+}
+
+interface SummaryProps {
+  address: string;
+  account: Account;
+  jobs: JobBrief[];
+  postings: Posting[];
+}
+
+function Summary({ address, account, jobs, postings }: SummaryProps) {
+  const asPrimary = jobs.filter(({ primary }) => primary?.prover === address);
+  const ended = asPrimary.filter(({ status }) => status === 'ended');
+  const earned = sum(
+    postings.filter(({ to, why }) => to === `account:${address}` && INCOME.includes(why)).map((one) => one.amountWei),
+  );
+  const slashed = sum(
+    postings.filter(({ from, why }) => from === `bond:${address}` && SLASHES.includes(why)).map((one) => one.amountWei),
+  );
+  const of = `in the ${postings.length} newest movements`;
+  return (
+    <Figures
+      figures={[
+        { name: 'Free money', value: formatMoney(account.freeWei) },
+        { name: 'Locked as bonds', value: formatMoney(account.bondedWei) },
+        { name: 'Earned', value: formatMoney(earned), note: of },
+        { name: 'Slashed', value: formatMoney(slashed), note: of },
+        {
+          name: 'On time as primary',
+          value: ended.length === 0 ? '–' : percent(ended.filter(isOnTime).length / ended.length, 0),
+          note: `of ${ended.length} ended jobs`,
+        },
+        {
+          name: 'Jobs held now',
+          value: jobs.filter(({ status }) => status === 'awarded').length,
+          note: `of the ${jobs.length} newest`,
+        },
+      ]}
+    />
+  );
+}
+
+/** What the award took this prover to promise for the proving itself: its p95, queue not counted. */
+function promisedMs(job: JobBrief, address: string): number {
+  return (job.primary?.prover === address ? job.primary : job.backup)!.provingMsP95;
+}
+
+function isDeliverer(job: JobBrief, address: string): boolean {
+  const side = job.deliveredBy === 'primary' ? job.primary : job.deliveredBy === 'backup' ? job.backup : null;
+  return side?.prover === address && job.provingMs !== null;
+}
+
+function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
+  const delivered = useMemo(
+    () => jobs.filter((job) => isDeliverer(job, address)).sort((a, b) => a.endedAtMs! - b.endedAtMs!),
+    [jobs, address],
+  );
+  const times = useMemo(() => delivered.map(({ endedAtMs }) => endedAtMs! / 1_000), [delivered]);
+  const lines = useMemo(
+    () => [
+      {
+        label: 'Took',
+        values: delivered.map(({ provingMs }) => provingMs! / 1_000),
+        style: 'dots' as const,
+        colour: '--blue',
+      },
+      {
+        label: 'Promised',
+        values: delivered.map((job) => promisedMs(job, address) / 1_000),
+        style: 'dashed' as const,
+        colour: '--amber',
+      },
+    ],
+    [delivered, address],
+  );
+  if (delivered.length < 2) return null;
+  return (
+    <section class="panel">
+      <h2>Promised and actual proving times</h2>
+      <p class="quiet">Dots above the dashed line took longer than promised for 95 of 100 jobs.</p>
+      <Chart
+        title="Proving time of each delivered job against the time promised"
+        times={times}
+        lines={lines}
+        unit="s"
+        format={(value) => value.toLocaleString('en', { maximumFractionDigits: 1 })}
+        height={190}
+      />
+    </section>
+  );
+}
+
+function Jobs({ address, jobs }: { address: string; jobs: JobBrief[] }) {
+  const shown = jobs.slice(0, 50);
+  const money = moneyFormat(shown.flatMap(({ priceWei, standbyFeeWei }) => [priceWei, standbyFeeWei]));
+  const roleOf = ({ primary }: JobBrief) => (primary?.prover === address ? 'primary' : 'backup');
+  return (
+    <section class="panel">
+      <Table
+        caption={
+          <>
+            Newest jobs <span class="quiet">({money.unit})</span>
+          </>
+        }
+        rows={shown}
+        keyOf={({ jobId }) => jobId}
+        empty="This prover was not awarded a job yet."
+        columns={[
+          { head: 'Awarded', cell: ({ awardedAtMs }) => awardedAtMs !== null && clockTime(awardedAtMs) },
+          { head: 'Block', cell: ({ blockId }) => <BlockLink blockId={blockId} /> },
+          { head: 'Job', isNumber: true, cell: ({ jobId }) => <JobLink jobId={jobId} /> },
+          { head: 'As', cell: roleOf },
+          {
+            head: 'For',
+            isNumber: true,
+            cell: (job) => money.text(roleOf(job) === 'primary' ? job.priceWei : job.standbyFeeWei),
+          },
+          { head: 'Promised (s)', isNumber: true, cell: (job) => seconds(promisedMs(job, address)) },
+          {
+            head: 'Took (s)',
+            isNumber: true,
+            cell: (job) => (isDeliverer(job, address) ? seconds(job.provingMs!) : '–'),
+          },
+          {
+            head: 'How it went',
+            isText: true,
+            cell: ({ outcome, deliveredBy, activationCause, outcomeReason }) =>
+              outcome === null
+                ? 'being proven'
+                : outcome === 'proven'
+                  ? `proven by the ${deliveredBy}${activationCause ? `; backup called: ${causeInWords(activationCause)}` : ''}`
+                  : `expired: ${inWords(outcomeReason ?? '')}`,
+          },
+        ]}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,38 @@
+/** What the routes of browseRoutes.ts answer: see views.ts for the conventions. */
+import { z } from 'zod';
+import { postingSchema } from './entries.js';
+import { addressSchema, labelSchema, unixMsSchema } from './units.js';
+import { jobViewSchema } from './views.js';
+
+/** A registered prover. */
+export const registeredProverSchema = z.strictObject({
+  prover: addressSchema,
+  owner: addressSchema,
+  name: labelSchema,
+  registeredAtMs: unixMsSchema,
+});
+export type RegisteredProver = z.infer<typeof registeredProverSchema>;
+
+/** A job without its signals and submissions, and where it stands in the lists that it is paged by. */
+export const jobBriefSchema = z.strictObject({
+  ...jobViewSchema.omit({ publicSignals: true, inputHash: true, submissions: true }).shape,
+  requester: addressSchema,
+  /** When its block was submitted. */
+  submittedAtMs: unixMsSchema,
+  /** When the zkProof that was accepted came in; null before. */
+  receivedAtMs: z.nullable(unixMsSchema),
+  /** The entry that awarded it; null where nobody asked for it. */
+  awardEntryIndex: z.nullable(z.int().min(0)),
+});
+export type JobBrief = z.infer<typeof jobBriefSchema>;
+
+/** Postings of one block that share account and cause. */
+export const postingGroupSchema = z.strictObject({
+  ...postingSchema.shape,
+  /** How many postings. */
+  count: z.int().min(1),
+  /** The first and the last entry that has one of them. */
+  firstIndex: z.int().min(0),
+  lastIndex: z.int().min(0),
+});
+export type PostingGroup = z.infer<typeof postingGroupSchema>;
