@@ -159,8 +159,10 @@ export class Agent {
 
   /** What to say of the jobs held in a heartbeat. */
   heartbeatJobs(): HeartbeatJobs {
-    return this.#parts.book.all().map(({ jobId, stage, progressPpm, expectedEndMs }) => {
-      return { jobId, stage, progressPpm, expectedEndMs };
+    const { book, runner } = this.#parts;
+    const ends = runner.expectedEnds();
+    return book.all().map(({ jobId, stage, progressPpm }) => {
+      return { jobId, stage, progressPpm, expectedEndMs: ends.get(jobId) ?? null };
     });
   }
 

@@ -1,10 +1,11 @@
 /**
- * Leases: an assignment whose agent is silent for longer than `leaseMs` is taken to be lost. Heartbeats are rows, not
- * entries; what follows from a missing one is an entry.
+ * Watches what agents say, and what they do not: an assignment whose agent is silent for longer than `leaseMs` is taken to
+ * be lost, and a primary whose agent expects to be late has its backup called. Heartbeats are rows, not entries; what
+ * follows from one, or from a missing one, is an entry.
  */
 import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
-import { leaseEndsMs } from '#market/commands/cover.js';
+import { isPredictedMiss, leaseEndsMs } from '#market/commands/cover.js';
 import type { Address } from '#protocol/units.js';
 
 /** How often the leases are looked at. */
@@ -31,9 +32,11 @@ export function startLeaseMonitor(options: {
   const lastSeen = new Map<string, number>();
   let checking: Promise<void> | null = null;
   const check = () => {
-    checking ??= checkLeases(options, lastSeen).finally(() => {
-      checking = null;
-    });
+    checking ??= Promise.all([checkLeases(options, lastSeen), checkForecasts(options)])
+      .then(() => undefined)
+      .finally(() => {
+        checking = null;
+      });
     return checking;
   };
   const timer = setInterval(() => {
@@ -71,6 +74,28 @@ async function checkLeases(
       return journal.execute({ kind: 'missLease', jobId, prover, lastSeenMs }, null);
     }),
   );
+}
+
+/** Calls the backups of primaries whose agents expect a miss. The rules have the last word on what is one. */
+async function checkForecasts({ pool, journal }: { pool: Pool; journal: Journal }): Promise<void> {
+  const primaries: { jobId: string; prover: Address; dueMs: number }[] = [];
+  for (const { jobId, status, primary, backup } of journal.state().jobs.values()) {
+    if (status !== 'awarded' || primary?.status !== 'active' || backup?.status !== 'standby') continue;
+    primaries.push({ jobId, prover: primary.prover, dueMs: primary.dueMs });
+  }
+  if (primaries.length === 0) return;
+  const { rows } = await pool.query<{ job_id: string; expected_end_ms: string }>(
+    `SELECT h.job_id, h.expected_end_ms FROM heartbeats h
+     JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS p(job_id, prover, due_ms) USING (job_id, prover)
+     WHERE h.expected_end_ms > p.due_ms`,
+    [primaries.map(({ jobId }) => jobId), primaries.map(({ prover }) => prover), primaries.map(({ dueMs }) => dueMs)],
+  );
+  const forecasts = rows.map((row) => ({ jobId: row.job_id, expectedEndMs: Number(row.expected_end_ms) }));
+  const missed = forecasts.filter(({ jobId, expectedEndMs }) => {
+    const job = journal.state().jobs.get(jobId);
+    return job !== undefined && isPredictedMiss(journal.state(), job, expectedEndMs);
+  });
+  await Promise.all(missed.map((forecast) => journal.execute({ kind: 'predictMiss', ...forecast }, null)));
 }
 
 /** Assignments that must give signs of life. */

@@ -4,6 +4,7 @@ import type { GiveUp } from '#protocol/messages.js';
 import { pause, repeatUntilDone } from '../backoff.js';
 import { isLoginLost, isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
+import { expectedEnds, paceEndMs } from './expectedEnds.js';
 import { type HeldJob, type JobBook, planWork } from './jobBook.js';
 import type { Measurements } from './measurements.js';
 import type { ProvableCircuit } from './provableCircuit.js';
@@ -110,6 +111,12 @@ export class JobRunner {
     return this.#options.session.clock.nowMs() < losses.lastMs + LOSSES_FOR_MS;
   }
 
+  /** When each job held is expected to be done, by the coordinator's clock: what heartbeats say. */
+  expectedEnds(): ReadonlyMap<string, number | null> {
+    const { book, session, slots } = this.#options;
+    return expectedEnds(book.all(), slots, session.clock.nowMs(), (id) => this.#typicalMs(id));
+  }
+
   #typicalMs(circuitId: string): number | null {
     const circuit = this.#options.circuits.get(circuitId);
     return circuit ? this.#options.measurements.typicalMs(circuit.setting) : null;
@@ -174,6 +181,7 @@ export class JobRunner {
           const isNew = stage !== job.stage;
           job.stage = stage;
           job.progressPpm = progressPpm;
+          job.expectedEndMs = paceEndMs(job.startedMs!, session.clock.nowMs(), progressPpm) ?? job.expectedEndMs;
           if (isNew) onStage();
         },
         job.ended.signal,

@@ -9,19 +9,27 @@ import type { Parameters } from '#protocol/parameters.js';
 interface Story {
   award: Award;
   isActivated: boolean;
+  /** The backup was called for no fault of the primary's, which was then late from its due time on. */
+  isByTime: boolean;
+  receivedAtMs: number;
   /** The backup was silent or gave up. */
   isBackupOut: boolean;
   deliveredBy: 'primary' | 'backup' | null;
 }
+
+const UNTOLD = { isActivated: false, isByTime: false, receivedAtMs: 0, isBackupOut: false, deliveredBy: null };
 
 function storiesOf(entries: readonly Entry[]): Story[] {
   const stories = new Map<string, Story>();
   for (const entry of entries) {
     if (entry.type === 'roundCleared') {
       for (const award of entry.awards) {
-        stories.set(award.jobId, { award, isActivated: false, isBackupOut: false, deliveredBy: null });
+        stories.set(award.jobId, { award, ...UNTOLD });
       }
-    } else if (entry.type === 'backupActivated') stories.get(entry.jobId)!.isActivated = true;
+    } else if (entry.type === 'backupActivated') {
+      const isByTime = entry.cause === 'predictedMiss';
+      Object.assign(stories.get(entry.jobId)!, { isActivated: true, isByTime });
+    } else if (entry.type === 'proofReceived') stories.get(entry.message.jobId)!.receivedAtMs = entry.atMs;
     else if (entry.type === 'leaseMissed' && entry.role === 'backup') stories.get(entry.jobId)!.isBackupOut = true;
     else if (entry.type === 'gaveUp' && entry.role === 'backup') stories.get(entry.message.jobId)!.isBackupOut = true;
     else if (entry.type === 'proofAccepted') stories.get(entry.jobId)!.deliveredBy = entry.role;
@@ -43,11 +51,12 @@ export function expectedPayout(
   const add = (account: string, wei: bigint) => change.set(account, (change.get(account) ?? 0n) + wei);
   const damageWei = (maxPriceWei * BigInt(parameters.lateDamageBps)) / 10_000n;
   const rescueWei = (damageWei * BigInt(parameters.slashRescuerBps)) / 10_000n;
-  for (const { award, isActivated, isBackupOut, deliveredBy } of storiesOf(entries)) {
+  for (const { award, isActivated, isByTime, receivedAtMs, isBackupOut, deliveredBy } of storiesOf(entries)) {
     const { primary, backup } = award;
     const [priceWei, feeWei] = [BigInt(award.priceWei), BigInt(award.standbyFeeWei)];
     if (deliveredBy === 'primary') {
-      const lateWei = isActivated ? (priceWei * BigInt(parameters.lateBps)) / 10_000n : 0n;
+      const isLate = isActivated && !(isByTime && receivedAtMs < award.primaryDueMs);
+      const lateWei = isLate ? (priceWei * BigInt(parameters.lateBps)) / 10_000n : 0n;
       const earnedFeeWei = isBackupOut ? 0n : feeWei;
       add(primary.prover, priceWei - lateWei);
       if (backup) add(backup.prover, lateWei + earnedFeeWei);
