@@ -7,7 +7,7 @@
 import { lateDamageWei } from '#protocol/bonds.js';
 import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
-import { lacksInput } from './fault.js';
+import { excusedAtDeadline, lacksInput } from './fault.js';
 import {
   type Assignment,
   type Block,
@@ -114,35 +114,13 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
 }
 
 /**
- * Provers that a job's end finds undelivered through no fault of theirs: the coordinator did not serve them the input,
- * their time, shifted, goes past the deadline, or the coordinator called them too late or not at all.
- */
-function excusedOf(state: MarketState, job: Job): Address[] {
-  const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
-  const isExcused = (side: Assignment) =>
-    lacksInput(side) ||
-    (side.status !== 'gaveUp' &&
-      (side.dueMs > job.deadlineMs || (side === job.backup && wasCalledTooLate(state, job))));
-  return sides.filter(isExcused).map((side) => side.prover);
-}
-
-/** True when the backup was called so late that its promised time did not fit: the delivery margin absorbs little. */
-function wasCalledTooLate(state: MarketState, job: Job): boolean {
-  const { backup, backupStartMs } = job;
-  if (!backup || backupStartMs === null) return false;
-  return (
-    (backup.activeSinceMs ?? Number.POSITIVE_INFINITY) > backupStartMs + pinnedParameters(state, job).deliveryMarginMs
-  );
-}
-
-/**
  * Ends an awarded job at its deadline: the escrow goes back in full, and the bonds of those at fault compensate the
  * requester. A backup that was never called, or too late, is not at fault.
  */
 export function expireAwarded(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
   const requester = state.blocks.get(job.blockId)!.request.requester;
   const payout = new Payout(job, requester);
-  const excused = excusedOf(state, job);
+  const excused = excusedAtDeadline(state, job);
   for (const side of [job.primary, job.backup]) {
     if (!side) continue;
     // What a bond holds for dearer cover was not needed.

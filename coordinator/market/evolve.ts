@@ -235,6 +235,7 @@ const EVOLVERS: Evolvers = {
     state.startedAtMs = atMs;
     for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
     if (gapMs === 0) return;
+    state.gapEndedAtMs = atMs;
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
     for (const challenge of state.challenges.values()) {
       if (challenge.status === 'open' && challenge.dueMs >= atMs - gapMs) challenge.dueMs += gapMs;

@@ -214,6 +214,8 @@ export interface MarketState {
   parameters: Map<number, Parameters>;
   /** When the coordinator last came back; leases are judged from here at the earliest. */
   startedAtMs: number;
+  /** When the newest gap of the coordinator that shifted due times was over; 0 before the first. */
+  gapEndedAtMs: number;
   balances: Map<string, bigint>;
   requesters: Map<Address, Requester>;
   provers: Map<Address, Prover>;
@@ -237,6 +239,7 @@ export function emptyState(): MarketState {
     parametersVersion: 0,
     parameters: new Map(),
     startedAtMs: 0,
+    gapEndedAtMs: 0,
     balances: new Map(),
     requesters: new Map(),
     provers: new Map(),

@@ -217,10 +217,12 @@ describe('fault before penalty', () => {
 
   it('slashes no backup that was called too late', async () => {
     const { jobId } = await award();
-    const { standbyFeeWei, backupStartMs } = market.job(jobId);
-    market.nowMs = backupStartMs! + 2_001;
+    const { standbyFeeWei, backup, deadlineMs } = market.job(jobId);
+    // What it promised fits no more; the delivery margin has been taken up already.
+    market.nowMs = deadlineMs - backup!.promisedMs + 1;
+    const calledAtMs = market.nowMs;
     await market.advance(100_000);
-    expect(market.job(jobId).activatedAtMs).toBe(backupStartMs! + 2_001);
+    expect(market.job(jobId).activatedAtMs).toBe(calledAtMs);
     expect(memory.entries.find((entry) => entry.type === 'jobExpired')).toMatchObject({ excused: [solid.address] });
     expect(market.freeWei(solid)).toBe(100n * ETH);
     expect(market.freeWei(cheap)).toBe(100n * ETH - LATE_WEI - standbyFeeWei);
@@ -254,7 +256,22 @@ describe('fault before penalty', () => {
     expect(market.job(jobId).primary!.dueMs).toBe(primary!.dueMs);
     await market.advance(100_000);
     expect(market.freeWei(cheap)).toBe(100n * ETH - LATE_WEI - standbyFeeWei);
-    expect(market.freeWei(solid)).toBe(100n * ETH);
+    // Its backup had its promised time and more, and a coordinator to deliver to.
+    expect(market.freeWei(solid)).toBe(100n * ETH - LATE_WEI);
+  });
+
+  it.each([
+    ['long before the deadline, excuses nobody who had the time all the same', 30_000, false],
+    ['just before the deadline, excuses whoever was cut off', 12_000, true],
+  ])('takes downtime for what it was: over %s', async (_what, beforeMs, isExcused) => {
+    const { jobId } = await award();
+    const { deadlineMs, standbyFeeWei, backupStartMs } = market.job(jobId);
+    await market.advanceTo(backupStartMs!);
+    market.nowMs = deadlineMs - beforeMs + 1;
+    await market.run({ kind: 'startCoordinator', lastSignMs: market.nowMs - 6_000, cause: 'stall' });
+    await market.advance(100_000);
+    expect(market.freeWei(solid)).toBe(isExcused ? 100n * ETH : 100n * ETH - LATE_WEI);
+    expect(market.freeWei(cheap)).toBe(100n * ETH - LATE_WEI - standbyFeeWei);
   });
 
   it('leaves the late share with the requester when the backup has gone', async () => {

@@ -69,6 +69,7 @@ export interface JobStory {
   waits: Map<string, { fromMs: number; gapMs: number }[]>;
   /** Provers that handed the job back for want of the input. */
   unserved: Set<string>;
+  awardedAtMs: number;
   ended: boolean;
 }
 
@@ -79,6 +80,7 @@ export class Bookkeeper {
   private readonly jobs = new Map<string, JobStory>();
   private readonly versions = new Map<number, Parameters>();
   private index = 0;
+  private gapEndedAtMs = 0;
 
   follow(entries: Entry[]): void {
     for (; this.index < entries.length; this.index += 1) this.take(entries[this.index]!);
@@ -122,8 +124,8 @@ export class Bookkeeper {
     for (const jobId of jobIds) this.jobs.get(jobId)!.parameters = parameters;
   }
 
-  private clear({ roundId, awards, unawarded, bids, postings }: EntryOf<'roundCleared'>): void {
-    for (const award of awards) this.jobs.get(award.jobId)!.award = award;
+  private clear({ roundId, awards, unawarded, bids, postings, atMs }: EntryOf<'roundCleared'>): void {
+    for (const award of awards) Object.assign(this.jobs.get(award.jobId)!, { award, awardedAtMs: atMs });
     const { jobId } = (awards[0] ?? unawarded[0])!;
     if (this.jobs.get(jobId)!.parameters !== this.versions.get(this.versions.size))
       this.note('cleared by an old version');
@@ -156,6 +158,7 @@ export class Bookkeeper {
         refusedAtMs: new Map(),
         waits: new Map(),
         unserved: new Set(),
+        awardedAtMs: 0,
         ended: false,
       });
     }
@@ -183,6 +186,7 @@ export class Bookkeeper {
   private goneFor({ atMs, gapMs }: EntryOf<'coordinatorStarted'>): void {
     if (gapMs === 0) return;
     this.note('gap');
+    this.gapEndedAtMs = atMs;
     for (const story of this.jobs.values()) {
       if (!story.award || story.ended) continue;
       story.gaps.push({ fromMs: atMs - gapMs, gapMs });
@@ -252,7 +256,7 @@ export class Bookkeeper {
       const released = sumOf(entry, ({ why, to }) => why === 'bondReleased' && to === `account:${side.prover}`);
       const isUnprovable = entry.reason === 'unsatisfiable';
       const isBackup = side === award.backup;
-      const isInTime = story.gone.has(side.prover) || !isInnocent(isBackup, side.prover, story);
+      const isInTime = story.gone.has(side.prover) || !isInnocent(isBackup, story, this.gapEndedAtMs);
       const innocent = isUnprovable || lacksInput(side.prover, story) || !isInTime;
       if (innocent) this.note(isUnprovable ? 'unprovable' : isInTime ? 'excused: no input' : 'excused');
       if (innocent && released !== BigInt(side.bondWei)) say(`slashes the innocent ${side.prover}`);
@@ -267,18 +271,40 @@ function lateWeiOf({ max, parameters }: JobStory): bigint {
   return (max * BigInt(parameters.lateDamageBps)) / 10_000n;
 }
 
-/** True when a side's time, shifted by the gaps, passes the deadline, or the backup was not called in its time. */
-function isInnocent(isBackup: boolean, prover: string, story: JobStory): boolean {
-  const { award, gaps, deadlineMs, activatedAtMs } = story;
-  const startMs = gaps.reduce((ms, { gapMs }) => ms + gapMs, award!.backupStartMs ?? 0);
-  if (dueMsOf(prover, isBackup ? deadlineMs : award!.primaryDueMs, story) > deadlineMs) return true;
-  return isBackup && (activatedAtMs === null || activatedAtMs > startMs + story.parameters.deliveryMarginMs);
+/**
+ * True when the coordinator took time from a side that it needed: a primary that had to be done before its backup's start
+ * was put off past the deadline; anybody else has its promised time not within the deadline, or was cut off and had no
+ * lease's time to come back. A backup that was not called is.
+ */
+function isInnocent(isBackup: boolean, story: JobStory, gapEndedAtMs: number): boolean {
+  const { award, deadlineMs, activatedAtMs, awardedAtMs, parameters } = story;
+  const side = (isBackup ? award!.backup : award!.primary)!;
+  const isPutOff = dueMsOf(side.prover, isBackup ? deadlineMs : award!.primaryDueMs, story) > deadlineMs;
+  if (!isBackup && award!.backup) return isPutOff;
+  if (isBackup && activatedAtMs === null) return true;
+  const began = isBackup ? activatedAtMs! : awardedAtMs;
+  const startMs = lostBy(side.prover, story).reduce((ms, { fromMs, gapMs }) => {
+    const overMs = fromMs + gapMs;
+    return overMs < began ? ms : Math.min(ms + gapMs, overMs);
+  }, began);
+  const spentMs = Math.max(startMs, isBackup ? side.freeFromMs : 0) + side.promisedMs;
+  return (
+    spentMs > deadlineMs || (isPutOff && gapEndedAtMs > deadlineMs - parameters.deliveryMarginMs - parameters.leaseMs)
+  );
+}
+
+/** Time that the coordinator cost a side, in the order in which it was over. */
+function lostBy(prover: string, { gaps, waits }: JobStory): { fromMs: number; gapMs: number }[] {
+  const lost = [...gaps, ...(waits.get(prover) ?? [])];
+  return lost.sort((a, b) => a.fromMs + a.gapMs - (b.fromMs + b.gapMs));
 }
 
 /** When a side was due, with the time that the coordinator cost it added, unless it was due before that. */
-function dueMsOf(prover: string, plannedMs: number, { gaps, waits }: JobStory): number {
-  const lost = [...gaps, ...(waits.get(prover) ?? [])].sort((a, b) => a.fromMs + a.gapMs - (b.fromMs + b.gapMs));
-  return lost.reduce((dueMs, { fromMs, gapMs }) => (dueMs >= fromMs ? dueMs + gapMs : dueMs), plannedMs);
+function dueMsOf(prover: string, plannedMs: number, story: JobStory): number {
+  return lostBy(prover, story).reduce(
+    (dueMs, { fromMs, gapMs }) => (dueMs >= fromMs ? dueMs + gapMs : dueMs),
+    plannedMs,
+  );
 }
 
 /** True when the coordinator did not serve a prover the input that it asked for. */
