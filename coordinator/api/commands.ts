@@ -61,7 +61,7 @@ export class Commands {
       if (round && command.kind === 'openBid') return { code: 'revealClosed', detail: 'the round is cleared' };
       if (round) return { code: 'roundClosed', detail: `it closed at ${round.closesAtMs}` };
     }
-    if (rejection.code === 'unknownJob' && (command.kind === 'submitProof' || command.kind === 'giveUp')) {
+    if (rejection.code === 'unknownJob' && 'message' in command && 'jobId' in command.message) {
       const job = await this.#reads.job(command.message.jobId);
       if (job?.status === 'ended') return { code: 'jobEnded', detail: `it ended as ${job.outcome}` };
     }

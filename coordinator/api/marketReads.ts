@@ -173,6 +173,16 @@ export class MarketReads {
     return found.map(({ state }) => read<JobView>(state)).filter((job) => holdsAssignment(job, prover));
   }
 
+  /** The jobs that are in the pool, the nearest deadline first. */
+  async pooled(): Promise<JobView[]> {
+    const { rows } = await this.#pool.query<{ state: JobView }>(
+      `SELECT state FROM jobs WHERE status IN ('awarded', 'pooled') AND state->'pool' <> 'null'
+       ORDER BY deadline_ms, job_id LIMIT $1`,
+      [PAGE_MAX],
+    );
+    return rows.map(({ state }) => state);
+  }
+
   /** Size of the log that is durable, whoever wrote it. */
   async logSize(): Promise<number> {
     const head = await this.#prisma.logHead.findUnique({ where: { id: 1 }, select: { size: true } });

@@ -7,6 +7,11 @@ import type { Outcome } from './journalPort.js';
 /** Rejections that time may cure: they are not kept, so that the same message may succeed later. */
 const PASSING: ReadonlySet<RejectionCode> = new Set([
   'notActivated',
+  'notEligible',
+  'poolClosed',
+  'poolFull',
+  'commitPending',
+  'noPoolCommitment',
   'submissionPending',
   'roundFull',
   'wrongSealing',

@@ -4,11 +4,11 @@
  */
 
 import { isRevealing } from '#market/commitReveal.js';
-import { type Assignment, type Job, type MarketState, type Round, recordKey } from '#market/state.js';
+import { type Assignment, type Job, type JobPool, type MarketState, type Round, recordKey } from '#market/state.js';
 import { type WakeUp, wakeUpsOfChallenge, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
-import type { JobView } from '#protocol/views.js';
+import type { JobView, PoolView } from '#protocol/views.js';
 
 /** Keys of the rows that a batch has to write. */
 export interface Touched {
@@ -70,21 +70,18 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       touchSubmitted(touched, entry);
       break;
     case 'roundOpened':
-      touched.blocks.add(entry.blockId);
-      touched.rounds.add(entry.roundId);
-      for (const jobId of entry.jobIds) touched.jobs.add(jobId);
-      break;
     case 'roundCleared':
-      touched.rounds.add(entry.roundId);
-      for (const { jobId } of entry.awards) touched.jobs.add(jobId);
+      touchRound(touched, entry);
       break;
     case 'blockCompleted':
       touched.blocks.add(entry.blockId);
       break;
     case 'gaveUp':
+    case 'poolCommitted':
     case 'proofReceived':
       touched.jobs.add(entry.message.jobId);
       break;
+    case 'poolOpened':
     case 'leaseMissed':
     case 'inputRefused':
     case 'inputServed':
@@ -98,6 +95,7 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       touchEnded(touched, state.jobs.get(entry.jobId)!);
       break;
     case 'bidsSealed':
+    case 'jobsEscalated':
       touched.rounds.add(entry.roundId);
       break;
     case 'bidOpened':
@@ -110,6 +108,13 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
     default:
       entry satisfies never;
   }
+}
+
+function touchRound(touched: Touched, entry: EntryOf<'roundOpened'> | EntryOf<'roundCleared'>): void {
+  touched.rounds.add(entry.roundId);
+  if (entry.type === 'roundOpened') touched.blocks.add(entry.blockId);
+  const jobIds = entry.type === 'roundOpened' ? entry.jobIds : entry.awards.map(({ jobId }) => jobId);
+  for (const jobId of jobIds) touched.jobs.add(jobId);
 }
 
 function touchSubmitted(touched: Touched, { message, blockId, jobs }: EntryOf<'blockSubmitted'>): void {
@@ -131,20 +136,24 @@ export function wakeUpsOfTouched(touched: Touched, state: MarketState): [entity:
   ];
 }
 
-/** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to open a bid. */
+/** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to show something. */
 function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
   for (const round of state.rounds.values()) {
     if (gapMs > 0 ? round.clearedAtMs === null : isRevealing(round)) touched.rounds.add(round.roundId);
   }
+  for (const job of state.jobs.values()) {
+    const isTouched = job.status === 'awarded' ? gapMs > 0 || job.pool : job.status === 'pooled';
+    if (isTouched) touched.jobs.add(job.jobId);
+  }
   if (gapMs === 0) return;
   for (const [key, { status }] of state.challenges) if (status === 'open') touched.challenges.add(key);
-  for (const job of state.jobs.values()) if (job.status === 'awarded') touched.jobs.add(job.jobId);
 }
 
 function touchEnded(touched: Touched, job: Job): void {
   touched.jobs.add(job.jobId);
   touched.blocks.add(job.blockId);
-  for (const side of [job.primary, job.backup]) if (side) touched.records.add(recordKey(side.prover, job.circuitId));
+  const provers = [job.primary, job.backup, ...job.submissions].flatMap((one) => one?.prover ?? []);
+  for (const prover of provers) touched.records.add(recordKey(prover, job.circuitId));
 }
 
 /** A job as the API answers it and its table keeps it. */
@@ -156,6 +165,7 @@ export function jobToView(job: Job): JobView {
     standbyFeeWei: job.standbyFeeWei.toString(),
     primary: job.primary && assignmentToView(job.primary),
     backup: job.backup && assignmentToView(job.backup),
+    pool: job.pool && poolToView(job.pool),
   };
 }
 
@@ -172,11 +182,34 @@ export function jobFromView(view: JobView): Job {
     standbyFeeWei: BigInt(view.standbyFeeWei),
     primary: view.primary && assignmentFromView(view.primary),
     backup: view.backup && assignmentFromView(view.backup),
+    pool: view.pool && poolFromView(view.pool),
   };
 }
 
 function assignmentFromView(side: NonNullable<JobView['primary']>): Assignment {
   return { ...side, priceBidWei: BigInt(side.priceBidWei), bondWei: BigInt(side.bondWei) };
+}
+
+function poolToView(pool: JobPool): PoolView {
+  return {
+    ...pool,
+    fromWei: pool.fromWei.toString(),
+    toWei: pool.toWei.toString(),
+    commitments: pool.commitments.map((one) => {
+      return { ...one, priceWei: one.priceWei.toString(), bondWei: one.bondWei.toString() };
+    }),
+  };
+}
+
+function poolFromView(view: PoolView): JobPool {
+  return {
+    ...view,
+    fromWei: BigInt(view.fromWei),
+    toWei: BigInt(view.toWei),
+    commitments: view.commitments.map((one) => {
+      return { ...one, priceWei: BigInt(one.priceWei), bondWei: BigInt(one.bondWei) };
+    }),
+  };
 }
 
 /** A round as its table keeps it: without its bids, which have tables of their own. */

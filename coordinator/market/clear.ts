@@ -10,7 +10,8 @@
  * with b, s the prices to prove and to stand by, q and r the chances of a miss by the record, L the cost of a miss. The
  * jobs of a round are alike, so only what its seats have won before tells them apart.
  */
-import type { Award, NoAwardReason } from '#protocol/entries.js';
+import type { Award } from '#protocol/entries.js';
+import type { NoAwardReason } from '#protocol/escalation.js';
 import type { Explanation, Ineligible } from '#protocol/explanations.js';
 import type { Bid, BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';

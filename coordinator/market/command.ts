@@ -11,6 +11,7 @@ import type {
   ChallengeSubmission,
   CircuitRegistration,
   GiveUp,
+  PoolCommit,
   ProofSubmission,
   ProverRegistration,
 } from '#protocol/messages.js';
@@ -63,6 +64,8 @@ export type Command =
       zkProof: Record<string, unknown>;
     } & SignedCommand<ProofSubmission>)
   | { kind: 'recordVerdict'; jobId: string; submissionId: Hex; valid: boolean; code: string }
+  | { kind: 'openPool'; jobId: string }
+  | ({ kind: 'commitToPool' } & SignedCommand<PoolCommit>)
   | ({ kind: 'giveUp' } & SignedCommand<GiveUp>)
   | { kind: 'missLease'; jobId: string; prover: Address; lastSeenMs: number }
   /** The agent of the primary reports that it expects to end then. */

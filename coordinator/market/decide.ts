@@ -11,6 +11,7 @@ import { expireJob, giveUp, recordVerdict, submitProof } from './commands/delive
 import { noteInput, recordWitness } from './commands/faults.js';
 import { openMarket, startCoordinator } from './commands/openMarket.js';
 import { placeBid } from './commands/placeBid.js';
+import { commitToPool, openPool } from './commands/pool.js';
 import { deposit, registerCircuit, registerProver } from './commands/register.js';
 import { setParameters } from './commands/setParameters.js';
 import { submitBlock } from './commands/submitBlock.js';
@@ -38,6 +39,8 @@ const DECIDERS: Deciders = {
   closeRound,
   submitProof,
   recordVerdict,
+  openPool,
+  commitToPool,
   giveUp,
   missLease,
   predictMiss,

@@ -5,9 +5,11 @@
  * delivers; the rest goes back. What the cover costs beyond the price comes out of the primary's bond.
  */
 import { lateDamageWei } from '#protocol/bonds.js';
-import type { Entry, EntryOf, NoAwardReason, Posting, Role } from '#protocol/entries.js';
+import type { DeliveryRole, Entry, EntryOf, Posting, Role } from '#protocol/entries.js';
+import type { ExpiryReason } from '#protocol/escalation.js';
 import type { Address } from '#protocol/units.js';
-import { excusedAtDeadline, lacksInput } from './fault.js';
+import { excusedAtDeadline, lacksInput, sidesOf } from './fault.js';
+import { isForfeited } from './pool.js';
 import {
   type Assignment,
   type Block,
@@ -15,8 +17,10 @@ import {
   isLate,
   type Job,
   type MarketState,
+  type PoolCommitment,
   pinnedParameters,
   posting,
+  type Submission,
 } from './state.js';
 
 /** Shares of an ended job: everything moves from the block's escrow and from the bonds of its two sides. */
@@ -37,13 +41,31 @@ class Payout {
     this.postings.push(posting(`escrow:${this.job.blockId}`, `account:${to}`, amountWei, why));
   }
 
-  fromBond(side: Assignment, to: Address | 'requester', amountWei: bigint, why: Posting['why']): void {
+  fromBond(side: Pick<Assignment, 'prover'>, to: Address | 'requester', amountWei: bigint, why: Posting['why']): void {
     const target = to === 'requester' ? this.requester : `account:${to}`;
     this.postings.push(posting(`bond:${side.prover}`, target, amountWei, why));
   }
 
   releaseBond(side: Assignment | null): void {
     if (side) this.fromBond(side, side.prover, side.bondWei, 'bondReleased');
+  }
+
+  /**
+   * Settles what commitments to the pool have locked: forfeited to the requester, or released.
+   * @param judgedId - a submission found invalid at this moment
+   */
+  settleCommitments(nowMs: number, judgedId: string | null = null): void {
+    for (const one of this.job.pool?.commitments ?? []) {
+      const isInvalid = judgedId !== null && one.submissionId === judgedId;
+      if (isInvalid || isForfeited(this.job, one, nowMs))
+        this.fromBond(one, 'requester', one.bondWei, 'slashToRequester');
+      else this.fromBond(one, one.prover, one.bondWei, 'bondReleased');
+    }
+  }
+
+  /** Gives back what commitments to the pool have locked, whatever became of them. */
+  releaseCommitments(): void {
+    for (const one of this.job.pool?.commitments ?? []) this.fromBond(one, one.prover, one.bondWei, 'bondReleased');
   }
 
   /** Gives the rest of the escrow back and returns all postings. */
@@ -54,9 +76,10 @@ class Payout {
 }
 
 /** What the standby earned: nothing when its lease lapsed or it gave up, unless it delivered after all. */
-function standbyFeeOf(job: Job, deliveredBy: Role): bigint {
+function standbyFeeOf(job: Job, deliveredBy: DeliveryRole): bigint {
   if (!job.backup) return 0n;
   if (deliveredBy === 'backup') return job.standbyFeeWei;
+  if (deliveredBy === 'pool' && job.pool?.atFault.includes(job.backup.prover)) return 0n;
   return job.backup.leaseMissed || job.backup.status === 'gaveUp' ? 0n : job.standbyFeeWei;
 }
 
@@ -67,14 +90,23 @@ function standbyFeeOf(job: Job, deliveredBy: Role): bigint {
  *   requester when the backup has given up or gone silent
  * - the backup: its own price for proving and its share of the primary's late damage
  *
- * @param receivedAtMs - when the zkProof came in, Unix milliseconds
+ * - a prover of the pool: see {@link payPool}
+ *
+ * @param nowMs - when the job ends, Unix milliseconds
  */
-export function provenPostings(state: MarketState, job: Job, role: Role, receivedAtMs: number): Posting[] {
+export function provenPostings(state: MarketState, job: Job, submission: Submission, nowMs: number): Posting[] {
   const requester = state.blocks.get(job.blockId)!.request.requester;
-  const primary = job.primary as Assignment;
   const payout = new Payout(job, requester);
-  const standbyWei = standbyFeeOf(job, role);
+  const standbyWei = standbyFeeOf(job, submission.role);
   if (job.backup) payout.fromEscrow(job.backup.prover, standbyWei, 'standbyFee');
+  if (submission.role === 'pool') payPool(state, job, submission, standbyWei, payout);
+  else payAssigned(state, job, submission.role, submission.receivedAtMs, payout);
+  payout.settleCommitments(nowMs);
+  return payout.close();
+}
+
+function payAssigned(state: MarketState, job: Job, role: Role, receivedAtMs: number, payout: Payout): void {
+  const primary = job.primary as Assignment;
   if (role === 'backup') {
     payBackup(state, job, payout);
   } else {
@@ -87,7 +119,58 @@ export function provenPostings(state: MarketState, job: Job, role: Role, receive
     payout.releaseBond(primary);
   }
   payout.releaseBond(job.backup);
-  return payout.close();
+}
+
+/**
+ * Pays a prover of the pool the price of its commitment: from the escrow up to the job's price, the dearer rest out of
+ * the bonds of those at fault, the primary's first. They owe late damage besides, and the primary the standby fee that
+ * the requester pays; what is left of their bonds is theirs. An unsold job is paid out of the escrow alone.
+ */
+function payPool(state: MarketState, job: Job, submission: Submission, standbyWei: bigint, payout: Payout): void {
+  const pool = job.pool!;
+  const { prover } = submission;
+  const { priceWei } = pool.commitments.find((one) => one.submissionId === submission.submissionId) as PoolCommitment;
+  const isSold = pool.cause === 'sidesSpent';
+  const fromEscrowWei = isSold && job.priceWei < priceWei ? job.priceWei : priceWei;
+  payout.fromEscrow(prover, fromEscrowWei, 'price');
+  let dearerWei = priceWei - fromEscrowWei;
+  for (const side of sidesOf(job)) {
+    if (!pool.atFault.includes(side.prover)) {
+      payout.releaseBond(side);
+      continue;
+    }
+    const coverWei = least(dearerWei, side.bondWei);
+    dearerWei -= coverWei;
+    payout.fromBond(side, prover, coverWei, 'cover');
+    slash(
+      state,
+      job,
+      side,
+      { bondWei: side.bondWei - coverWei, feeWei: side === job.primary ? standbyWei : 0n, prover },
+      payout,
+    );
+  }
+}
+
+/** Takes late damage, and the standby fee that was paid in vain, out of what is left of a bond. */
+function slash(
+  state: MarketState,
+  job: Job,
+  side: Assignment,
+  left: { bondWei: bigint; feeWei: bigint; prover: Address },
+  payout: Payout,
+): void {
+  const parameters = pinnedParameters(state, job);
+  const damageWei = least(left.bondWei, lateDamageWei(job.maxPriceWei, parameters));
+  const feeWei = least(left.bondWei - damageWei, left.feeWei);
+  const rescuerWei = (damageWei * BigInt(parameters.slashRescuerBps)) / 10_000n;
+  payout.fromBond(side, left.prover, rescuerWei, 'slashToRescuer');
+  payout.fromBond(side, 'requester', damageWei - rescuerWei + feeWei, 'slashToRequester');
+  payout.fromBond(side, side.prover, left.bondWei - damageWei - feeWei, 'bondReleased');
+}
+
+function least(one: bigint, other: bigint): bigint {
+  return one < other ? one : other;
 }
 
 /**
@@ -117,12 +200,16 @@ function payBackup(state: MarketState, job: Job, payout: Payout): void {
  * Ends an awarded job at its deadline: the escrow goes back in full, and the bonds of those at fault compensate the
  * requester. A backup that was never called, or too late, is not at fault.
  */
-export function expireAwarded(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
+export function expireAwarded(
+  state: MarketState,
+  job: Job,
+  nowMs: number,
+  judgedId: string | null = null,
+): EntryOf<'jobExpired'> {
   const requester = state.blocks.get(job.blockId)!.request.requester;
   const payout = new Payout(job, requester);
   const excused = excusedAtDeadline(state, job);
-  for (const side of [job.primary, job.backup]) {
-    if (!side) continue;
+  for (const side of sidesOf(job)) {
     // What a bond holds for dearer cover was not needed.
     const feeWei = side === job.primary ? job.standbyFeeWei : 0n;
     const owedWei = excused.includes(side.prover)
@@ -131,6 +218,7 @@ export function expireAwarded(state: MarketState, job: Job, nowMs: number): Entr
     payout.fromBond(side, 'requester', owedWei, 'slashToRequester');
     payout.fromBond(side, side.prover, side.bondWei - owedWei, 'bondReleased');
   }
+  payout.settleCommitments(nowMs, judgedId);
   const postings = payout.close();
   return { type: 'jobExpired', atMs: nowMs, jobId: job.jobId, reason: 'deadlinePassed', excused, postings };
 }
@@ -138,8 +226,9 @@ export function expireAwarded(state: MarketState, job: Job, nowMs: number): Entr
 /** Ends a job that cannot be proven: everybody gets back what is its own, whatever it has done. */
 export function expireUnsatisfiable(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
   const payout = new Payout(job, state.blocks.get(job.blockId)!.request.requester);
-  const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
+  const sides = sidesOf(job);
   for (const side of sides) payout.releaseBond(side);
+  payout.releaseCommitments();
   const excused = sides.map(({ prover }) => prover);
   return {
     type: 'jobExpired',
@@ -151,21 +240,19 @@ export function expireUnsatisfiable(state: MarketState, job: Job, nowMs: number)
   };
 }
 
-/** Ends jobs that nobody bought: refunds, and the block's completion when they were its last. */
+/** Ends jobs that nobody bought and no pool has brought: refunds, and the block's completion when they were its last. */
 export function expireUnsold(
   state: MarketState,
   block: Block,
-  unsold: { jobId: string; reason: NoAwardReason }[],
+  unsold: { jobId: string; reason: ExpiryReason }[],
   nowMs: number,
+  judgedId: string | null = null,
 ): Entry[] {
-  const entries: Entry[] = unsold.map(({ jobId, reason }) => ({
-    type: 'jobExpired',
-    atMs: nowMs,
-    jobId,
-    reason,
-    excused: [],
-    postings: new Payout(state.jobs.get(jobId)!, block.request.requester).close(),
-  }));
+  const entries = unsold.map(({ jobId, reason }): Entry => {
+    const payout = new Payout(state.jobs.get(jobId)!, block.request.requester);
+    payout.settleCommitments(nowMs, judgedId);
+    return { type: 'jobExpired', atMs: nowMs, jobId, reason, excused: [], postings: payout.close() };
+  });
   return [...entries, ...completion(block, 0, unsold.length, nowMs)];
 }
 

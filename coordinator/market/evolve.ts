@@ -5,6 +5,16 @@
 import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { isRevealing } from './commitReveal.js';
+import {
+  claimOf,
+  excusedByPool,
+  foldCall,
+  foldEscalation,
+  foldPoolCommitted,
+  foldPoolOpened,
+  shiftPool,
+  spend,
+} from './poolFold.js';
 import { recordOutcomes, recordProving } from './record.js';
 import {
   type Assignment,
@@ -13,6 +23,7 @@ import {
   type Job,
   type MarketState,
   type OpenedBid,
+  pinnedParameters,
   type Round,
   recordKey,
 } from './state.js';
@@ -162,12 +173,18 @@ const EVOLVERS: Evolvers = {
       job.primary = beginAssignment(award.primary, 'primary', award.primaryDueMs, atMs);
       job.backup = award.backup && beginAssignment(award.backup, 'backup', job.deadlineMs, atMs);
       job.backupStartMs = award.backupStartMs;
+      if (job.backup) job.primary.spentAtMs = job.primary.dueMs;
       commit(state, job.jobId, job.primary);
       if (job.backup) commit(state, job.jobId, job.backup);
     }
   },
-  leaseMissed: (state, { jobId, prover }) => {
-    assignmentOf(jobOf(state, jobId), prover)!.assignment.leaseMissed = true;
+  jobsEscalated: foldEscalation,
+  poolOpened: (state, entry) => foldPoolOpened(jobOf(state, entry.jobId), entry),
+  poolCommitted: (state, entry) => foldPoolCommitted(jobOf(state, entry.message.jobId), entry, state.size),
+  leaseMissed: (state, { jobId, prover, atMs }) => {
+    const { assignment } = assignmentOf(jobOf(state, jobId), prover)!;
+    assignment.leaseMissed = true;
+    spend(assignment, atMs);
   },
   inputRefused: (state, { jobId, prover, atMs }) => {
     assignmentOf(jobOf(state, jobId), prover)!.assignment.inputRefusedAtMs ??= atMs;
@@ -185,6 +202,7 @@ const EVOLVERS: Evolvers = {
     assignment.status = 'gaveUp';
     assignment.excuse = excuse;
     if (message.reason === 'witnessFailed') job.witnessClaimedAtMs ??= atMs;
+    spend(assignment, atMs);
     release(state, job.jobId, assignment);
   },
   witnessChecked: (state, { jobId, satisfiable }) => {
@@ -197,12 +215,15 @@ const EVOLVERS: Evolvers = {
     job.activationCause = cause;
     job.backup!.status = 'active';
     job.backup!.activeSinceMs = atMs;
+    foldCall(state, job, job.backup!, atMs);
     commit(state, jobId, job.backup!);
   },
-  proofReceived: (state, { submissionId, message, role, atMs }) => {
+  proofReceived: (state, entry) => {
+    const { submissionId, message, role, atMs } = entry;
     const job = jobOf(state, message.jobId);
     const received = { prover: message.prover, role, receivedAtMs: atMs, verdict: 'pending' as const };
-    job.submissions.push({ submissionId, entryIndex: state.size, ...received });
+    const claimIndex = claimOf(job, entry, state.size);
+    job.submissions.push({ submissionId, entryIndex: state.size, claimIndex, ...received });
   },
   proofAccepted: (state, { jobId, role, submissionId, atMs }) => {
     const job = jobOf(state, jobId);
@@ -211,14 +232,17 @@ const EVOLVERS: Evolvers = {
     job.outcome = 'proven';
     job.deliveredBy = role;
     job.provingMs = recordProving(state, job, submission);
-    recordOutcomes(state, job, atMs);
+    recordOutcomes(state, job, atMs, excusedByPool(job, submission));
     endJob(state, job, atMs);
     state.blocks.get(job.blockId)!.provenCount += 1;
   },
-  proofRejected: (state, { jobId, prover, submissionId }) => {
+  proofRejected: (state, { jobId, prover, role, submissionId, atMs }) => {
     const job = jobOf(state, jobId);
     job.submissions.find((one) => one.submissionId === submissionId)!.verdict = 'invalid';
-    assignmentOf(job, prover)!.assignment.invalidCount += 1;
+    if (role === 'pool') return;
+    const { assignment } = assignmentOf(job, prover)!;
+    assignment.invalidCount += 1;
+    if (assignment.invalidCount >= pinnedParameters(state, job).invalidProofsMax) spend(assignment, atMs);
   },
   jobExpired: (state, { jobId, reason, excused, atMs }) => {
     const job = jobOf(state, jobId);
@@ -234,6 +258,7 @@ const EVOLVERS: Evolvers = {
   coordinatorStarted: (state, { gapMs, lastSignMs, atMs }) => {
     state.startedAtMs = atMs;
     for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
+    for (const job of state.jobs.values()) if (job.status !== 'ended') shiftPool(state, job, gapMs, atMs);
     if (gapMs === 0) return;
     state.gapEndedAtMs = atMs;
     for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
@@ -255,6 +280,7 @@ const EVOLVERS: Evolvers = {
 /** Gives an assignment the time back that the coordinator cost it, unless it was due before that time began. */
 function shiftAssignment(side: Assignment, lostMs: number, atMs: number): void {
   if (side.dueMs >= atMs - lostMs) side.dueMs += lostMs;
+  if (side.spentAtMs !== null && side.spentAtMs >= atMs - lostMs) side.spentAtMs += lostMs;
   // What counts as proving time begins later too.
   if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + lostMs, atMs);
   if (side.freeFromMs >= atMs - lostMs) side.freeFromMs += lostMs;
@@ -278,6 +304,7 @@ function newRoundBids() {
     opened: new Map<Address, OpenedBid>(),
     clearedAtMs: null,
     clearedEntryIndex: null,
+    escalations: [],
   };
 }
 
@@ -315,6 +342,8 @@ function newJob(
     activationCause: null,
     witnessClaimedAtMs: null,
     witnessVerdict: null,
+    poolPolicy: request.pool,
+    pool: null,
     submissions: [],
     outcome: null,
     outcomeReason: null,

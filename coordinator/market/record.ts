@@ -30,16 +30,17 @@ function recordOf(state: MarketState, prover: Address, circuitId: Hex): ProverRe
 /**
  * Keeps the proving time of an accepted zkProof: from the start of the assignment, or from the zkProof that left the
  * prover a slot if that was later, to its receipt.
- * @returns that time in milliseconds
+ * @returns that time in milliseconds; null for a zkProof from the pool, whose beginning nobody knows
  */
-export function recordProving(state: MarketState, job: Job, submission: Submission): number {
+export function recordProving(state: MarketState, job: Job, submission: Submission): number | null {
   const { provingSamplesMax } = pinnedParameters(state, job);
   const record = recordOf(state, submission.prover, job.circuitId);
+  record.accepted += 1;
+  if (submission.role === 'pool') return null;
   const side = (submission.role === 'primary' ? job.primary : job.backup) as Assignment;
   const slotFreeMs = record.receivedAtMs.at(-side.slots) ?? 0;
   const startMs = Math.max(side.activeSinceMs ?? submission.receivedAtMs, slotFreeMs);
   const provingMs = Math.max(1, submission.receivedAtMs - startMs);
-  record.accepted += 1;
   record.provingMs = [...record.provingMs, provingMs].slice(-provingSamplesMax);
   record.receivedAtMs = [...record.receivedAtMs, submission.receivedAtMs]
     .sort((a, b) => a - b)
@@ -61,7 +62,8 @@ export function recordOutcomes(state: MarketState, job: Job, atMs: number, excus
 
 /** Whoever delivered needs no excuse; an excuse, or an input that the coordinator did not serve, is for the others. */
 function isExcused(job: Job, side: Assignment, excused: readonly Address[]): boolean {
-  const hasDelivered = job.deliveredBy !== null && side === job[job.deliveredBy];
+  const { deliveredBy } = job;
+  const hasDelivered = deliveredBy !== null && deliveredBy !== 'pool' && side === job[deliveredBy];
   return !hasDelivered && (excused.includes(side.prover) || lacksInput(side));
 }
 

@@ -244,6 +244,14 @@ export class Replay {
         const { jobId, submissionId } = entry;
         return { kind: 'recordVerdict', jobId, submissionId, valid, code: 'code' in entry ? entry.code : '' };
       }
+      case 'jobsEscalated':
+        return { kind: 'expireJob', jobId: entry.jobIds[0]! };
+      case 'poolOpened':
+        return { kind: 'openPool', jobId: entry.jobId };
+      case 'poolCommitted': {
+        const { message, signature } = entry;
+        return { kind: 'commitToPool', message, signature, digest: this.digest('PoolCommit', message) };
+      }
       case 'gaveUp': {
         const { message, signature } = entry;
         return { kind: 'giveUp', message, signature, digest: this.digest('GiveUp', message) };
@@ -349,6 +357,8 @@ export class Replay {
         return this.signerFlaw(this.digest('BidCommitment', entry.message), entry.signature, entry.message.prover);
       case 'bidOpened':
         return this.signerFlaw(this.digest('Bid', entry.message), entry.signature, entry.message.prover);
+      case 'poolCommitted':
+        return this.signerFlaw(entry.commitId, entry.signature, entry.message.prover);
       case 'gaveUp':
         return this.signerFlaw(this.digest('GiveUp', entry.message), entry.signature, entry.message.prover);
       default:

@@ -2,7 +2,8 @@
  * The market's state: what the log folds to. Plain data, no methods. Amounts are `bigint` wei, times Unix milliseconds.
  * `evolve` changes it in place and is the only one to do so.
  */
-import type { Award, EntryOf, GiveUpExcuse, Posting, Role } from '#protocol/entries.js';
+import type { Award, DeliveryRole, EntryOf, GiveUpExcuse, Posting, Role } from '#protocol/entries.js';
+import type { Escalation } from '#protocol/escalation.js';
 import type { Bid, BlockRequest, Sealing } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
@@ -125,6 +126,8 @@ export interface Round {
   clearedAtMs: number | null;
   /** Where its roundCleared stands in the log. */
   clearedEntryIndex: number | null;
+  /** Where its unsold jobs went: each step once. */
+  escalations: Escalation[];
 }
 
 /** One side of a job's award, as it goes on. */
@@ -150,14 +153,49 @@ export interface Assignment {
   inputRefusedAtMs: number | null;
   /** Why its giving up costs it nothing. */
   excuse: GiveUpExcuse | null;
+  /**
+   * From when on it counts as having failed: it gave up, missed its lease, used up its invalid zkProofs, or its
+   * promised time is over. Null while there is no such moment. When both sides are spent, the pool opens.
+   */
+  spentAtMs: number | null;
+}
+
+/** A commitment to a zkProof for a pooled job. */
+export interface PoolCommitment {
+  prover: Address;
+  commitment: Hex;
+  entryIndex: number;
+  committedAtMs: number;
+  /** What its zkProof earns: fixed by the time of the commitment. */
+  priceWei: bigint;
+  /** Forfeited when the zkProof does not come or is invalid. */
+  bondWei: bigint;
+  /** Shifted by the coordinator's downtime; a zkProof must come before the deadline all the same. */
+  revealByMs: number;
+  submissionId: Hex | null;
+}
+
+/** Anyone eligible may deliver the job: see pool.ts. */
+export interface JobPool {
+  cause: EntryOf<'poolOpened'>['cause'];
+  /** Where the price begins to rise; shifted by the coordinator's downtime. */
+  openedAtMs: number;
+  fromWei: bigint;
+  toWei: bigint;
+  /** Sides whose bonds pay for dearer cover: judged once, when the pool opens. */
+  atFault: Address[];
+  /** In the order of the log. */
+  commitments: PoolCommitment[];
 }
 
 export interface Submission {
   submissionId: Hex;
   /** Where the zkProof stands in the log. */
   entryIndex: number;
+  /** Its place in the order in which zkProofs count: its own, or that of its commitment to the pool. */
+  claimIndex: number;
   prover: Address;
-  role: Role;
+  role: DeliveryRole;
   receivedAtMs: number;
   verdict: 'pending' | 'valid' | 'invalid';
 }
@@ -170,7 +208,8 @@ export interface Job {
   inputHash: Hex;
   maxPriceWei: bigint;
   deadlineMs: number;
-  status: 'open' | 'awarded' | 'ended';
+  /** `pooled`: unsold, and in the pool. An awarded job stays `awarded` when its pool opens. */
+  status: 'open' | 'awarded' | 'pooled' | 'ended';
   /** Its newest round, and the parameters that were in force when that opened. */
   roundId: string;
   parametersVersion: number;
@@ -188,10 +227,12 @@ export interface Job {
   witnessClaimedAtMs: number | null;
   /** What the coordinator found when it looked for itself. */
   witnessVerdict: 'satisfiable' | 'unsatisfiable' | 'unchecked' | null;
+  poolPolicy: BlockRequest['pool'];
+  pool: JobPool | null;
   submissions: Submission[];
   outcome: 'proven' | 'expired' | null;
   outcomeReason: EntryOf<'jobExpired'>['reason'] | null;
-  deliveredBy: Role | null;
+  deliveredBy: DeliveryRole | null;
   provingMs: number | null;
   endedAtMs: number | null;
 }
@@ -332,6 +373,7 @@ export function beginAssignment(side: Award['primary'], role: Role, dueMs: numbe
     invalidCount: 0,
     inputRefusedAtMs: null,
     excuse: null,
+    spentAtMs: null,
   };
 }
 

@@ -4,7 +4,8 @@
  */
 import { clearsAtMs } from './commitReveal.js';
 import { awaitsWitness } from './fault.js';
-import { type Challenge, type Job, type MarketState, type Round, recordKey } from './state.js';
+import { canOpenPool, openCommitmentsBefore, revealEndsMs, spentAtMs } from './pool.js';
+import { type Challenge, type Job, type MarketState, type Round, recordKey, type Submission } from './state.js';
 
 export type WakeUpKind =
   | 'closeRound'
@@ -13,7 +14,8 @@ export type WakeUpKind =
   | 'expireJob'
   | 'verifyZkProof'
   | 'checkWitness'
-  | 'verifyChallenge';
+  | 'verifyChallenge'
+  | 'openPool';
 
 export interface WakeUp {
   kind: WakeUpKind;
@@ -37,19 +39,42 @@ export function wakeUpsOfChallenge({ prover, circuitId, status, receivedAtMs }: 
   return [{ kind: 'verifyChallenge', key: recordKey(prover, circuitId), dueMs: receivedAtMs }];
 }
 
-/** An awarded job waits for its backup's start, for verdicts, for the check of its witness, and for its deadline. An open one waits for its round. */
+/**
+ * An awarded job waits for its backup's start, for its pool, for verdicts, for the check of its witness, and for its
+ * deadline; a pooled one for verdicts and its deadline. An open one waits for its round.
+ */
 export function wakeUpsOfJob(job: Job): WakeUp[] {
-  if (job.status !== 'awarded') return [];
+  if (job.status !== 'awarded' && job.status !== 'pooled') return [];
   const found: WakeUp[] = [{ kind: 'expireJob', key: job.jobId, dueMs: job.deadlineMs }];
   if (job.backup?.status === 'standby' && job.backupStartMs !== null && job.backupStartMs < job.deadlineMs) {
     found.push({ kind: 'activateBackup', key: job.jobId, dueMs: job.backupStartMs });
   }
-  const pending = job.submissions.find(({ verdict }) => verdict === 'pending');
-  if (pending) found.push({ kind: 'verifyZkProof', key: job.jobId, dueMs: pending.receivedAtMs });
   if (awaitsWitness(job)) {
     found.push({ kind: 'checkWitness', key: job.jobId, dueMs: job.witnessClaimedAtMs as number });
   }
+  const pending = job.submissions.filter(({ verdict }) => verdict === 'pending');
+  if (pending.length > 0) {
+    found.push({
+      kind: 'verifyZkProof',
+      key: job.jobId,
+      dueMs: Math.min(...pending.map((one) => countsAtMs(job, one))),
+    });
+  }
+  const opensAtMs = pending.length > 0 || !canOpenPool(job) ? null : spentAtMs(job);
+  if (opensAtMs !== null && opensAtMs < job.deadlineMs) {
+    found.push({ kind: 'openPool', key: job.jobId, dueMs: opensAtMs });
+  }
   return found;
+}
+
+/**
+ * When a zkProof that is found valid can end its job: at its receipt, or when the last earlier commitment to the pool
+ * has had its time. Until then its verdict is not final.
+ */
+function countsAtMs(job: Job, submission: Submission): number {
+  const { claimIndex, receivedAtMs } = submission;
+  const open = openCommitmentsBefore(job, claimIndex, receivedAtMs);
+  return Math.max(receivedAtMs, ...open.map((one) => revealEndsMs(job, one)));
 }
 
 /** All wake-ups of a market, by the round, job or challenge that waits. */

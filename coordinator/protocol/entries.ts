@@ -3,6 +3,7 @@
  * its canonical JSON (RFC 8785). Money is a decimal string of wei; `atMs` is the coordinator's clock and never falls.
  */
 import { z } from 'zod';
+import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema, unmetDemandSchema } from './explanations.js';
 import {
   bidCommitmentSchema,
@@ -12,6 +13,7 @@ import {
   challengeSubmissionSchema,
   circuitRegistrationSchema,
   giveUpSchema,
+  poolCommitSchema,
   proofSubmissionSchema,
   proverRegistrationSchema,
   ROUNDS_MAX,
@@ -65,17 +67,9 @@ const postings = z.array(postingSchema).max(40_000);
 export const roleSchema = z.enum(['primary', 'backup']);
 export type Role = z.infer<typeof roleSchema>;
 
-/** Why a job of a round got no award. */
-export const noAwardReasonSchema = z.enum([
-  'noBids',
-  'noneEligible',
-  'allAboveMaxPrice',
-  'noCapacity',
-  'noneInTime',
-  'noBond',
-  'notWorthIt',
-]);
-export type NoAwardReason = z.infer<typeof noAwardReasonSchema>;
+/** As what a zkProof is delivered: under an assignment, or from the pool. */
+export const deliveryRoleSchema = z.enum([...roleSchema.options, 'pool']);
+export type DeliveryRole = z.infer<typeof deliveryRoleSchema>;
 
 /** One side of an award. */
 export const assignmentSchema = z.strictObject({
@@ -128,8 +122,9 @@ export type ActivationCause = z.infer<typeof activationCauseSchema>;
 export const giveUpExcuseSchema = z.enum(['inputNotServed']);
 export type GiveUpExcuse = z.infer<typeof giveUpExcuseSchema>;
 
-/** Why a job ended unproven. */
-export const expiryReasonSchema = z.enum([...noAwardReasonSchema.options, 'deadlinePassed', 'unsatisfiable']);
+/** Why the pool of a job opened: nobody bought it, or both of its sides are spent. */
+export const poolCauseSchema = z.enum(['unsold', 'sidesSpent']);
+export type PoolCause = z.infer<typeof poolCauseSchema>;
 
 export const circuitKindSchema = z.enum(['transferRollup', 'generic']);
 export const protocolNameSchema = z.enum(['groth16', 'plonk', 'fflonk']);
@@ -267,6 +262,29 @@ export const ENTRY_SCHEMAS = {
     explanations: z.array(explanationSchema).max(10_000),
     postings,
   }),
+  jobsEscalated: entry('jobsEscalated', {
+    /** The newest round of the jobs. */
+    roundId: roundIdSchema,
+    ...escalationSchema.shape,
+  }),
+  poolOpened: entry('poolOpened', {
+    jobId: jobIdSchema,
+    cause: poolCauseSchema,
+    /** What is paid for a zkProof that is committed to now; it rises evenly to `toWei` at the deadline. */
+    fromWei: weiSchema,
+    toWei: weiSchema,
+    /** Sides whose bonds pay what the pool costs beyond the job's price. */
+    atFault: z.array(addressSchema).max(2),
+  }),
+  poolCommitted: entry('poolCommitted', {
+    commitId: bytes32Schema,
+    ...signedSchema(poolCommitSchema).shape,
+    /** What its zkProof earns. */
+    priceWei: weiSchema,
+    /** The zkProof counts before this moment. */
+    revealByMs: unixMsSchema,
+    postings,
+  }),
   leaseMissed: entry('leaseMissed', {
     jobId: jobIdSchema,
     prover: addressSchema,
@@ -298,21 +316,21 @@ export const ENTRY_SCHEMAS = {
   proofReceived: entry('proofReceived', {
     submissionId: bytes32Schema,
     ...signedSchema(proofSubmissionSchema).shape,
-    role: roleSchema,
+    role: deliveryRoleSchema,
     publicSignals: signalsSchema,
     zkProof: jsonObjectSchema,
   }),
   proofAccepted: entry('proofAccepted', {
     jobId: jobIdSchema,
     prover: addressSchema,
-    role: roleSchema,
+    role: deliveryRoleSchema,
     submissionId: bytes32Schema,
     postings,
   }),
   proofRejected: entry('proofRejected', {
     jobId: jobIdSchema,
     prover: addressSchema,
-    role: roleSchema,
+    role: deliveryRoleSchema,
     submissionId: bytes32Schema,
     code: z.string().max(64),
   }),

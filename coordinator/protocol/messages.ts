@@ -94,6 +94,15 @@ export const proofSubmissionSchema = z.strictObject({
 });
 export type ProofSubmission = z.infer<typeof proofSubmissionSchema>;
 
+/** A word that a prover has a zkProof for a pooled job, without showing it: whoever copies it later comes later. */
+export const poolCommitSchema = z.strictObject({
+  jobId: jobIdSchema,
+  prover: addressSchema,
+  /** See {@link poolCommitmentOf}. */
+  commitment: bytes32Schema,
+});
+export type PoolCommit = z.infer<typeof poolCommitSchema>;
+
 /** Why an agent hands a job back. */
 export const giveUpReasonSchema = z.enum([
   'shutdown',
@@ -172,6 +181,7 @@ export interface Messages {
   Bid: Bid;
   BidCommitment: BidCommitment;
   ProofSubmission: ProofSubmission;
+  PoolCommit: PoolCommit;
   GiveUp: GiveUp;
   ProverRegistration: ProverRegistration;
   CircuitRegistration: CircuitRegistration;

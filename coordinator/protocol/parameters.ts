@@ -51,6 +51,12 @@ export const parametersSchema = z.strictObject({
   bidForfeitBps: bps,
   /** How long after a commitment to a pool job its zkProof may come. */
   poolRevealMs: durationMsSchema,
+  /** Part of the max price that such a commitment locks, and forfeits when its zkProof does not come or is invalid. */
+  poolForfeitBps: bps,
+  /** Commitments to one job that may wait for their zkProofs at a time. */
+  poolOpenMax: z.int().min(1).max(1_000),
+  /** Forfeited commitments of one prover to one job after which it may make no more. */
+  poolFailuresMax: z.int().min(1).max(100),
   /** A prover's measured p95 of proving time covers the newest samples, once there are enough. */
   provingSamplesMax: z.int().min(1).max(256),
   provingSamplesMin: z.int().min(1).max(256),
@@ -90,6 +96,9 @@ export const DEFAULT_PARAMETERS: Parameters = {
   bidRevealMs: 3_000,
   bidForfeitBps: 500,
   poolRevealMs: 5_000,
+  poolForfeitBps: 500,
+  poolOpenMax: 32,
+  poolFailuresMax: 2,
   provingSamplesMax: 20,
   provingSamplesMin: 5,
   roundsPerJobMax: 8,

@@ -71,6 +71,13 @@ export const REJECTIONS = {
 
   unknownJob: [404, 'There is no such job; check the id.'],
   notAssigned: [403, 'This prover holds no assignment for the job.'],
+  notEligible: [403, 'This prover may not take part in this; see the detail.'],
+  poolClosed: [409, 'The job is not in the pool; wait for its poolOpened on the feed.'],
+  poolFull: [429, 'As many commitments to the job wait for their zkProofs as may; send the same message again soon.'],
+  poolFailures: [403, 'This prover has forfeited as many commitments to the job as it may; leave it to others.'],
+  commitPending: [409, 'This prover has a commitment to the job already; submit its zkProof.'],
+  noPoolCommitment: [409, 'A zkProof for the pool counts only for who has committed to it before; commit first.'],
+  revealTooLate: [410, 'The time to submit the zkProof of this commitment is over; commit to another one.'],
   notActivated: [409, 'The backup has not been activated; wait for the activation or for the end of the job.'],
   jobEnded: [409, 'The job has ended; drop it.'],
   invalidZkProof: [422, 'The zkProof is not in canonical form; see the detail.'],

@@ -15,6 +15,7 @@ import {
   proverRegistrationSchema,
   signedSchema,
 } from './messages.js';
+import { POOL_ROUTES } from './poolRoutes.js';
 import { chunkWitnessInputSchema } from './rollup/chunkWitness.js';
 import { DATED, page, type Route, route, SIGNATURE } from './route.js';
 import {
@@ -193,11 +194,22 @@ export const ROUTES = {
   getJobInput: route({
     method: 'GET',
     path: '/v1/jobs/:jobId/input',
-    summary: 'The private input of a job, for its primary and its backup only.',
+    summary:
+      'The private input of a job, for its primary and its backup; while it is in the pool, for whoever may deliver.',
     auth: 'token',
     params: z.strictObject({ jobId: jobIdSchema }),
     response: z.strictObject({ inputHash: bytes32Schema, input: chunkWitnessInputSchema }),
-    rejections: ['notLoggedIn', 'loginExpired', 'unknownJob', 'notAssigned', 'jobEnded', 'unavailable'],
+    rejections: [
+      'notLoggedIn',
+      'loginExpired',
+      'unknownJob',
+      'notAssigned',
+      'notEligible',
+      'challengeNeeded',
+      'unknownProver',
+      'jobEnded',
+      'unavailable',
+    ],
   }),
   listOpenRounds: route({
     method: 'GET',
@@ -216,6 +228,7 @@ export const ROUTES = {
   }),
   ...BID_ROUTES,
   ...BROWSE_ROUTES,
+  ...POOL_ROUTES,
   submitProof: route({
     method: 'POST',
     path: '/v1/submissions',
@@ -236,6 +249,8 @@ export const ROUTES = {
       'jobEnded',
       'notAssigned',
       'notActivated',
+      'noPoolCommitment',
+      'revealTooLate',
       'tooManyInvalid',
       'submissionPending',
     ],

@@ -59,6 +59,7 @@ export const TYPED_DATA = {
   ],
   BidCommitment: [string('roundId'), address('prover'), bytes32('commitment')],
   ProofSubmission: [string('jobId'), address('prover'), bytes32('contentHash')],
+  PoolCommit: [string('jobId'), address('prover'), bytes32('commitment')],
   GiveUp: [string('jobId'), address('prover'), string('reason'), string('detail')],
   ProverRegistration: [address('prover'), address('owner'), string('name'), uint64('issuedAtMs')],
   CircuitRegistration: [

@@ -8,15 +8,15 @@ import {
   artifactSchema,
   awardSchema,
   circuitKindSchema,
-  expiryReasonSchema,
+  deliveryRoleSchema,
   giveUpExcuseSchema,
-  noAwardReasonSchema,
+  poolCauseSchema,
   postingSchema,
   protocolNameSchema,
-  roleSchema,
   SAMPLES_MAX,
   sampleSchema,
 } from './entries.js';
+import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema } from './explanations.js';
 import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
 import { parametersSchema } from './parameters.js';
@@ -160,7 +160,34 @@ const assignmentViewSchema = z.strictObject({
   invalidCount: count,
   inputRefusedAtMs: nullableMs,
   excuse: z.nullable(giveUpExcuseSchema),
+  /** From when on it counts as having failed: see `poolOpened`. Null while there is no such moment. */
+  spentAtMs: nullableMs,
 });
+
+/** A job's pool: anyone eligible may commit to a zkProof and then submit it. */
+export const poolViewSchema = z.strictObject({
+  cause: poolCauseSchema,
+  openedAtMs: unixMsSchema,
+  fromWei: weiSchema,
+  toWei: weiSchema,
+  atFault: z.array(addressSchema).max(2),
+  commitments: z
+    .array(
+      z.strictObject({
+        prover: addressSchema,
+        commitment: bytes32Schema,
+        entryIndex: count,
+        committedAtMs: unixMsSchema,
+        priceWei: weiSchema,
+        bondWei: weiSchema,
+        revealByMs: unixMsSchema,
+        /** Its submission; null while its zkProof has not come. */
+        submissionId: z.nullable(bytes32Schema),
+      }),
+    )
+    .max(10_000),
+});
+export type PoolView = z.infer<typeof poolViewSchema>;
 
 export const jobViewSchema = z.strictObject({
   jobId: jobIdSchema,
@@ -170,7 +197,7 @@ export const jobViewSchema = z.strictObject({
   inputHash: bytes32Schema,
   maxPriceWei: weiSchema,
   deadlineMs: unixMsSchema,
-  status: z.enum(['open', 'awarded', 'ended']),
+  status: z.enum(['open', 'awarded', 'pooled', 'ended']),
   roundId: roundIdSchema,
   parametersVersion: count,
   roundsHeld: count,
@@ -184,21 +211,26 @@ export const jobViewSchema = z.strictObject({
   activationCause: z.nullable(activationCauseSchema),
   witnessClaimedAtMs: nullableMs,
   witnessVerdict: z.nullable(witnessVerdictSchema),
+  /** Whether the requester lets others deliver. */
+  poolPolicy: z.enum(['open', 'none']),
+  pool: z.nullable(poolViewSchema),
   submissions: z
     .array(
       z.strictObject({
         submissionId: bytes32Schema,
         entryIndex: count,
+        /** Its place in the order in which zkProofs count: its own in the log, or that of its commitment to the pool. */
+        claimIndex: count,
         prover: addressSchema,
-        role: roleSchema,
+        role: deliveryRoleSchema,
         receivedAtMs: unixMsSchema,
         verdict: z.enum(['pending', 'valid', 'invalid']),
       }),
     )
-    .max(1_000),
+    .max(20_000),
   outcome: z.nullable(z.enum(['proven', 'expired'])),
   outcomeReason: z.nullable(expiryReasonSchema),
-  deliveredBy: z.nullable(roleSchema),
+  deliveredBy: z.nullable(deliveryRoleSchema),
   provingMs: z.nullable(count),
   endedAtMs: nullableMs,
 });
@@ -234,6 +266,8 @@ export const roundViewSchema = z.strictObject({
   /** The coordinator was down in that time: nobody forfeits. */
   revealExcused: z.boolean(),
   clearedAtMs: nullableMs,
+  /** Where its unsold jobs went, in order: each step once, summed over the jobs that took it. */
+  escalations: z.array(escalationSchema).max(3),
   bidCount: count,
 });
 export type RoundView = z.infer<typeof roundViewSchema>;

@@ -23,7 +23,7 @@ export interface JudgeOptions {
 }
 
 export interface Judge {
-  /** Judges all zkProofs of a job that wait, in the order of their receipt. */
+  /** Judges all zkProofs of a job that wait, in the order of their claims. */
   judgeJob(jobId: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -71,7 +71,8 @@ async function judgeWaiting({ journal, verify }: JudgeOptions, fresh: FreshZkPro
   const circuit = job && journal.state().circuits.get(job.circuitId);
   if (!job || !circuit || job.status === 'ended') return;
   const { circuitId, verificationKey } = circuit;
-  for (const { submissionId, entryIndex } of job.submissions.filter(({ verdict }) => verdict === 'pending')) {
+  const waiting = job.submissions.filter(({ verdict }) => verdict === 'pending');
+  for (const { submissionId, entryIndex } of waiting.sort((one, other) => one.claimIndex - other.claimIndex)) {
     const { publicSignals, zkProof } = fresh.get(entryIndex) ?? (await readReceived(journal, entryIndex));
     const verdict = await verify({
       circuitId,

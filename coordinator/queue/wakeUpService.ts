@@ -57,7 +57,9 @@ export async function startWakeUps(options: WakeUpServiceOptions): Promise<WakeU
   };
   const arm = (wakeUps: WakeUp[]) => {
     const horizonMs = options.nowMs() + BELL_HORIZON_MS;
-    ring(wakeUps.filter(({ dueMs, kind }) => dueMs <= horizonMs && !BEGUN_AT_COMMIT.has(kind)));
+    // What is begun as it is committed needs no bell, unless it waits for earlier claims.
+    const needsBell = ({ kind, dueMs }: WakeUp) => !BEGUN_AT_COMMIT.has(kind) || dueMs > options.nowMs();
+    ring(wakeUps.filter((one) => one.dueMs <= horizonMs && needsBell(one)));
   };
   // One wake-up that fails or takes long, such as a verdict, must not hold up the others, nor a queue that is away.
   const begin = ({ kind, key, dueMs }: WakeUp) => {
@@ -121,6 +123,7 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
       await options.journal.execute({ kind, roundId: key }, null);
       return;
     case 'activateBackup':
+    case 'openPool':
     case 'expireJob':
       await options.journal.execute({ kind, jobId: key }, null);
       return;

@@ -6,6 +6,11 @@ import type { World } from './world.js';
 /** Rejections that time may cure: whoever gets one sends the same message again. As in the journal's answers. */
 export const PASSING: ReadonlySet<string> = new Set([
   'notActivated',
+  'notEligible',
+  'poolClosed',
+  'poolFull',
+  'commitPending',
+  'noPoolCommitment',
   'submissionPending',
   'roundFull',
   'wrongSealing',

@@ -56,6 +56,7 @@ export function sideOf(prover: Address, more: Partial<NonNullable<JobView['prima
     invalidCount: 0,
     inputRefusedAtMs: null,
     excuse: null,
+    spentAtMs: null,
     ...more,
   };
 }
@@ -84,6 +85,8 @@ export function jobOf(index: number, more: Partial<JobView> = {}): JobView {
     activationCause: null,
     witnessClaimedAtMs: null,
     witnessVerdict: null,
+    poolPolicy: 'open',
+    pool: null,
     submissions: [],
     outcome: null,
     outcomeReason: null,

@@ -78,6 +78,7 @@ const round = () => ({
   revealsUntilMs: null,
   revealExcused: false,
   clearedAtMs: null,
+  escalations: [],
   bidCount: 0,
 });
 

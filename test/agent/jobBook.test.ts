@@ -49,6 +49,7 @@ describe('the book of held jobs', () => {
     const submission = {
       submissionId: `0x${'01'.repeat(32)}` as const,
       entryIndex: 4,
+      claimIndex: 4,
       prover: ME,
       role: 'primary' as const,
       receivedAtMs: 1,

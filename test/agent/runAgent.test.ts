@@ -46,6 +46,7 @@ const round = () => ({
   openedAtMs: Date.now(),
   closesAtMs: Date.now() + 5_000,
   clearedAtMs: null,
+  escalations: [],
   bidCount: 0,
 });
 

@@ -8,6 +8,7 @@ import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyConsistency } from '#protocol/log/consistencyProof.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
+import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
 import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
@@ -289,6 +290,35 @@ describe('the way of a block over HTTP', () => {
     await expect(
       call('openBid', { body: await signed(prover, 'Bid', { ...bid, priceWei: '1' }) }),
     ).rejects.toMatchObject({ code: 'revealClosed' });
+  });
+
+  it('opens the pool to whoever may deliver what nobody bought', async () => {
+    const terms = { maxPriceWei: '100000', missCostWei: '100000', allowedOwners: [party(11).address] };
+    const order = await call('submitBlock', { body: await blockOrder(market, requester, terms, 2) });
+    const jobId = `${order.blockId}.0`;
+    const params = { jobId };
+    const token = await logIn(market, 11);
+    await expect(call('getJobInput', { params }, token)).rejects.toMatchObject({ code: 'notAssigned' });
+    await market.driver.advance(10_000);
+    const { jobs } = await call('listPool', {});
+    expect(jobs).toMatchObject([{ jobId, status: 'pooled', pool: { cause: 'unsold', commitments: [] } }]);
+    const { escalations } = await call('getRound', { params: { roundId: jobs[0]!.roundId } });
+    expect(escalations).toMatchObject([{ next: 'pool', jobIds: [jobId], reasons: [{ reason: 'noBids', jobs: 1 }] }]);
+    const { inputHash, input } = await call('getJobInput', { params }, token);
+    expect(contentHashOf(input)).toBe(inputHash);
+    const other = call('getJobInput', { params }, await logIn(market, 12));
+    await expect(other).rejects.toMatchObject({ code: 'notEligible' });
+    const prover = party(11);
+    const body = await submissionOf(prover, jobId, jobs[0]!.publicSignals);
+    await expect(call('submitProof', { body })).rejects.toMatchObject({ code: 'noPoolCommitment' });
+    const { contentHash } = body.message;
+    const message = { jobId, prover: prover.address, commitment: poolCommitmentOf(contentHash, prover.address, jobId) };
+    const committed = await call('commitToPool', { body: await signed(prover, 'PoolCommit', message) });
+    expect(await call('commitToPool', { body: await signed(prover, 'PoolCommit', message) })).toEqual(committed);
+    const { digest } = await call('submitProof', { body });
+    await market.driver.judge(jobId, digest as Hex, true);
+    expect(await call('getJob', { params })).toMatchObject({ outcome: 'proven', deliveredBy: 'pool' });
+    expect((await call('listPool', {})).jobs).toEqual([]);
   });
 
   it('tells every version of the parameters', async () => {

@@ -33,7 +33,10 @@ async function sell({ market, requester, cheap, solid, third }: Cast, jobCount: 
   return jobIds;
 }
 
-/** Six jobs with six endings, four that are nobody's or somebody's fault, then one that downtime excuses, and one that nobody buys. */
+/**
+ * Six jobs with six endings, four that are nobody's or somebody's fault, then one that downtime excuses, two that the
+ * pool brings, and one that nobody buys.
+ */
 export async function honestLog(): Promise<Log> {
   const memory = new MemoryExecutor();
   const market = await new MarketDriver(memory).open({ newcomerJobs: 0 });
@@ -59,7 +62,8 @@ export async function honestLog(): Promise<Log> {
   await market.advance(200_000);
   await blame(cast);
   await excuse(cast);
-  await market.submitBlock(requester, 1);
+  await pool(cast);
+  await market.submitBlock(requester, 1, { pool: 'none' });
   await market.advance(50_000);
   return throughText(memory.entries);
 }
@@ -92,6 +96,30 @@ async function excuse(cast: Cast): Promise<void> {
   market.nowMs += 95_000;
   await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'stall' });
   await market.advance(20_000);
+}
+
+/** A job that both its sides hand back, and one that nobody buys: the pool delivers them. */
+async function pool(cast: Cast): Promise<void> {
+  const { market, requester, cheap, solid, third } = cast;
+  const fourth = await market.prover(13);
+  const [sold] = (await sell(cast, 1)) as [string];
+  await market.giveUp(cheap, sold);
+  await market.giveUp(solid, sold);
+  await market.advance(40_000);
+  await market.commitToPool(fourth, sold);
+  await market.advance(1_000);
+  await market.commitToPool(third, sold);
+  const waits = await market.deliver(third, sold);
+  await market.advance(5_000);
+  await market.judge(sold, waits.submissionId, true);
+  const { jobIds } = await market.submitBlock(requester, 1);
+  const unsold = jobIds[0]!;
+  await market.advance(40_000);
+  await market.commitToPool(cheap, unsold, 1);
+  await market.commitToPool(solid, unsold);
+  const wrong = await market.deliver(cheap, unsold, 1);
+  await market.judge(unsold, wrong.submissionId, false);
+  await market.prove(solid, unsold);
 }
 
 /** What the placeholder verifier of these tests says: see `MarketDriver.deliver`. */

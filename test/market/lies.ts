@@ -1,5 +1,5 @@
 /** The ways in which a coordinator could bend an honest log. */
-import type { Entry } from '#protocol/entries.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
 import { party } from '../setup/marketDriver.js';
 import { entryOf, type Log } from './honestLog.js';
 
@@ -7,6 +7,19 @@ import { entryOf, type Log } from './honestLog.js';
 export type Lie = [name: string, tell: (log: Log) => Log | undefined];
 
 const indexOf = (log: Log, entry: Entry) => log.indexOf(entry);
+/** The first ending by a zkProof from the pool, of a job that both its sides had handed back; its opening; its receipt. */
+const byPool = (log: Log) => {
+  const ending = log.find((entry) => entry.type === 'proofAccepted' && entry.role === 'pool');
+  return ending as EntryOf<'proofAccepted'>;
+};
+const openingOf = (log: Log) => {
+  const { jobId } = byPool(log);
+  return log.find((entry) => entry.type === 'poolOpened' && entry.jobId === jobId) as EntryOf<'poolOpened'>;
+};
+const receiptOf = (log: Log) => {
+  const { submissionId } = byPool(log);
+  return log.find((entry) => entry.type === 'proofReceived' && entry.submissionId === submissionId)!;
+};
 const accepted = (log: Log, nth: number) => entryOf(log, 'proofAccepted', nth);
 
 /** What a coordinator could gain by lying, each against the log of `honestLog`. */
@@ -229,5 +242,59 @@ export const LIES: Lie[] = [
       entryOf(log, 'deposited').postings[0]!.amountWei += '0';
     },
   ],
+  [
+    'lets a later commitment to the pool go first',
+    (log) => {
+      const [early, late] = [entryOf(log, 'poolCommitted', 0), entryOf(log, 'poolCommitted', 1)];
+      const [first, second] = [indexOf(log, early), indexOf(log, late)];
+      return log.with(first, { ...late, atMs: early.atMs }).with(second, { ...early, atMs: late.atMs });
+    },
+  ],
+  [
+    'pays a later commitment while an earlier one waits',
+    (log) => {
+      const ending = byPool(log);
+      const early = { ...ending, atMs: receiptOf(log).atMs };
+      return log.with(indexOf(log, ending), early);
+    },
+  ],
+  ['forgets a commitment', (log) => log.filter((entry) => entry !== entryOf(log, 'poolCommitted', 0))],
+  [
+    'takes a commitment in after its zkProof was seen, dated back',
+    (log) => {
+      const first = entryOf(log, 'poolCommitted', 0);
+      const copied = { ...first, message: { ...first.message, prover: party(14).address } };
+      return log.toSpliced(indexOf(log, first), 0, copied);
+    },
+  ],
+  [
+    'raises what a commitment earns',
+    (log) => {
+      const one = entryOf(log, 'poolCommitted', 1);
+      one.priceWei = String(BigInt(one.priceWei) + 1n);
+    },
+  ],
+  ['blames nobody for a spent job', (log) => void openingOf(log).atFault.pop()],
+  [
+    'opens the pool while a side may deliver',
+    (log) => {
+      const opened = openingOf(log);
+      const at = indexOf(log, opened);
+      return log.toSpliced(at, 1).toSpliced(at - 1, 0, opened);
+    },
+  ],
+  [
+    'names another reason for unsold jobs',
+    (log) => {
+      entryOf(log, 'jobsEscalated').reasons[0]!.reason = 'notWorthIt';
+    },
+  ],
+  [
+    'hides how many bids there were',
+    (log) => {
+      entryOf(log, 'jobsEscalated').counts.bids += 1;
+    },
+  ],
+  ['lets unsold jobs go without a word', (log) => log.filter((entry) => entry !== entryOf(log, 'jobsEscalated'))],
   ['does not complete a block', (log) => log.filter((entry) => entry !== entryOf(log, 'blockCompleted', 0))],
 ];

@@ -152,7 +152,7 @@ describe('a job that nobody delivers', () => {
   });
 
   it('is refunded when nobody bids, with the reason', async () => {
-    const { blockId, jobIds } = await market.submitBlock(requester, 2);
+    const { blockId, jobIds } = await market.submitBlock(requester, 2, { pool: 'none' });
     await market.advance(100_000);
     expect(market.state.blocks.get(blockId)?.completedAtMs).not.toBeNull();
     expect(jobIds.map((jobId) => market.job(jobId).outcomeReason)).toEqual(['noBids', 'noBids']);

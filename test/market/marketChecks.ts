@@ -8,6 +8,7 @@ import { wakeUpsOfJob } from '#market/wakeUps.js';
 import type { Award, Entry, EntryOf } from '#protocol/entries.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { blockIdOf } from '#protocol/units.js';
+import { PoolBookkeeper } from './poolChecks.js';
 
 type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;
 
@@ -21,6 +22,7 @@ export function moneyFlaws(state: MarketState): string[] {
     hold(`escrow:${job.blockId}`, job.maxPriceWei);
     const sides = [job.primary, job.backup].filter((side): side is Assignment => side !== null);
     for (const side of sides) hold(`bond:${side.prover}`, side.bondWei);
+    for (const one of job.pool?.commitments ?? []) hold(`bond:${one.prover}`, one.bondWei);
   }
   for (const round of state.rounds.values()) {
     const wei = round.clearedAtMs === null ? depositWeiOf(state, round) : 0n;
@@ -40,7 +42,8 @@ export function moneyFlaws(state: MarketState): string[] {
 export function idleFlaws(state: MarketState): string[] {
   const flaws: string[] = [];
   for (const job of state.jobs.values()) {
-    if (job.status === 'awarded' && wakeUpsOfJob(job).length === 0) flaws.push(`${job.jobId} waits for nothing`);
+    const isWaiting = job.status === 'awarded' || job.status === 'pooled';
+    if (isWaiting && wakeUpsOfJob(job).length === 0) flaws.push(`${job.jobId} waits for nothing`);
     if (job.status === 'open' && state.rounds.get(job.roundId)?.clearedAtMs !== null) {
       flaws.push(`${job.jobId} is open without an open round`);
     }
@@ -79,11 +82,16 @@ export class Bookkeeper {
   readonly seen: Record<string, number> = {};
   private readonly jobs = new Map<string, JobStory>();
   private readonly versions = new Map<number, Parameters>();
+  private readonly pool = new PoolBookkeeper();
   private index = 0;
   private gapEndedAtMs = 0;
 
   follow(entries: Entry[]): void {
-    for (; this.index < entries.length; this.index += 1) this.take(entries[this.index]!);
+    for (; this.index < entries.length; this.index += 1) {
+      const entry = entries[this.index]!;
+      this.flaws.push(...this.pool.take(entry, this.index, (jobId) => this.jobs.get(jobId)!));
+      this.take(entry);
+    }
   }
 
   /** Jobs that have not ended. */
@@ -98,6 +106,8 @@ export class Bookkeeper {
   private take(entry: Entry): void {
     if (entry.type === 'blockSubmitted') this.begin(entry);
     else if (entry.type === 'marketOpened') this.versions.set(1, entry.parameters);
+    else if (entry.type === 'jobsEscalated') this.note(`escalated to: ${entry.next}`);
+    else if (entry.type === 'poolOpened') this.note(`pool: ${entry.cause}, ${entry.atFault.length} at fault`);
     else if (entry.type === 'parametersSet') this.versions.set(entry.version, entry.parameters);
     else if (entry.type === 'roundOpened') this.openRound(entry);
     else if (entry.type === 'roundCleared') this.clear(entry);
@@ -207,6 +217,10 @@ export class Bookkeeper {
 
   private judgeProven(entry: EntryOf<'proofAccepted'>, story: JobStory, say: (what: string) => void): void {
     const { award, activatedAt, requester } = story;
+    if (entry.role === 'pool') {
+      this.note(`proven from the pool, ${award ? 'sold' : 'unsold'}`);
+      return;
+    }
     if (!award) {
       say('was never awarded');
       return;

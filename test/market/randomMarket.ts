@@ -100,7 +100,8 @@ export class RandomMarket {
     else if (roll < 32) await this.bid();
     else if (roll < 36) await this.openBids();
     else if (roll < 37) await this.setParameters();
-    else if (roll < 52) await this.passTime();
+    else if (roll < 50) await this.passTime();
+    else if (roll < 57) await this.commitToPool();
     else if (roll < 74) await this.deliver();
     else if (roll < 86) await this.judge();
     else if (roll < 88) await this.giveUp();
@@ -115,7 +116,8 @@ export class RandomMarket {
   /** Goes on until nothing is left to do: all verdicts are given, all deadlines pass. */
   async finish(): Promise<void> {
     for (let turn = 0; turn < 10; turn += 1) {
-      while (this.waiting.length > 0) await this.judge();
+      // A verdict may have to wait for an earlier commitment's time.
+      for (let left = 4 * this.waiting.length; left > 0; left -= 1) await this.judge();
       await this.checkWitness();
       await this.driver.advance(100_000);
     }
@@ -132,6 +134,8 @@ export class RandomMarket {
       sealing: dice.chance(35) ? 'commitReveal' : 'receipt',
       award: fastest ? 'fastest' : 'cheapest',
       pricing: fastest || dice.chance(20) ? 'first' : 'vickrey',
+      pool: dice.chance(75) ? 'open' : 'none',
+      allowedOwners: dice.chance(15) ? this.provers.slice(0, 2).map(({ address }) => address) : [],
     };
     const { executed, jobIds, roundId } = await driver.submitBlock(
       dice.pick(this.requesters),
@@ -192,6 +196,10 @@ export class RandomMarket {
     const parameters = {
       ...parametersOf(driver.state),
       bidRevealMs: dice.pick([2_000, 3_000, 8_000]),
+      poolRevealMs: dice.pick([1_000, 5_000]),
+      poolForfeitBps: dice.pick([0, 500]),
+      poolOpenMax: dice.pick([1, 32]),
+      poolFailuresMax: dice.pick([1, 2]),
       bidForfeitBps: dice.pick([0, 500, 2_000]),
       lateBps: dice.pick([0, 2_000, 10_000]),
       lateDamageBps: dice.pick([0, 2_000, 5_000]),
@@ -224,13 +232,34 @@ export class RandomMarket {
     const prover = assigned.length > 0 && dice.chance(90) ? dice.pick(assigned) : dice.pick(this.provers);
     const variant = dice.below(5);
     const signals = dice.chance(5) ? [...publicSignals.slice(1), '0'] : publicSignals;
-    const { executed, submissionId } = await this.driver.deliver(prover, jobId, variant, signals);
+    await this.hand(jobId, () => this.driver.deliver(prover, jobId, variant, signals), variant > 1);
+  }
+
+  /** Delivers, and keeps in mind what the verdict will be. */
+  private async hand(jobId: string, deliver: () => ReturnType<MarketDriver['deliver']>, valid: boolean): Promise<void> {
+    const { executed, submissionId } = await deliver();
     if (!executed.ok || executed.entries.length === 0) return;
     if (this.waiting.some((one) => one.submissionId === submissionId)) return;
     const isPending = this.driver.job(jobId).submissions.some((one) => {
       return one.submissionId === submissionId && one.verdict === 'pending';
     });
-    if (isPending) this.waiting.push({ jobId, submissionId, valid: variant > 1 });
+    if (isPending) this.waiting.push({ jobId, submissionId, valid });
+  }
+
+  /** Commits to a zkProof of a pooled job, its own or one that another has shown, and often shows it at once. */
+  private async commitToPool(): Promise<void> {
+    const { dice, driver } = this;
+    const pooled = this.jobIds.filter((jobId) => driver.job(jobId).pool && driver.job(jobId).status !== 'ended');
+    const jobId = pooled.length > 0 && dice.chance(95) ? dice.pick(pooled) : dice.pick([...this.jobIds, '']);
+    if (jobId === '') return;
+    const [prover, maker] = [dice.pick(this.provers), dice.pick(this.provers)];
+    const variant = dice.below(5);
+    const by = dice.chance(20) ? maker.address : prover.address;
+    await driver.commitToPool(prover, jobId, variant, by);
+    if (dice.chance(30)) return;
+    if (dice.chance(40)) await this.passTime();
+    const { publicSignals } = driver.job(jobId);
+    await this.hand(jobId, () => driver.deliver(prover, jobId, variant, publicSignals, by), variant > 1);
   }
 
   /** Gives the verdict on any waiting zkProof; one that must wait for another's stays. */

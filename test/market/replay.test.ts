@@ -23,15 +23,21 @@ const UNSEEN: [RegExp, string][] = [
   [/^blockSubmitted jobs\.\d+\.publicSignals/, 'a job without a zkProof: the requester splits its block again'],
   [/^bidPlaced commitment$/, 'a bid that was replaced is never opened; its receipt and the root hold it'],
   [
-    /^(bidPlaced|roundCleared|proofAccepted|backupActivated|coordinatorStarted|input(Refused|Served)|gaveUp) atMs$/,
+    /^(bidPlaced|roundCleared|proofAccepted|backupActivated|poolOpened|coordinatorStarted|input(Refused|Served)|gaveUp) atMs$/,
     'a moment that decides nothing',
   ],
+  [/^proofReceived from the pool atMs$/, 'a moment within the time of its commitment, whose place in the log counts'],
+  [/^proof(Accepted|Rejected) from the pool (atMs|code)$/, 'a moment that decides nothing'],
   [/^proofRejected code$/, 'words about an invalid zkProof'],
   [/^leaseMissed lastSeenMs$/, 'heartbeats are no entries; the agent knows when it sent them'],
   [/^witnessChecked error$/, 'words of a witness generator'],
   [/^backupActivated expectedEndMs$/, 'heartbeats are no entries; the agent knows what it reported'],
   [/^coordinatorStarted (cause|lastSignMs)$/, 'signs of life are no entries; a gap too short to count'],
 ];
+
+function isCommitOf(entry: Log[number], jobId: string): boolean {
+  return entry.type === 'poolCommitted' && entry.message.jobId === jobId;
+}
 
 describe('a bent log', () => {
   it('is found out, whichever field of whichever entry was changed', () => {
@@ -43,7 +49,8 @@ describe('a bent log', () => {
         flips += 1;
         const bent: unknown[] = honest.with(index, flip(entry, path));
         if (flawOf(bent, index) !== null) continue;
-        const what = `${entry.type} ${path.join('.')}`;
+        const isPooled = 'role' in entry && entry.role === 'pool';
+        const what = `${entry.type}${isPooled ? ' from the pool' : ''} ${path.join('.')}`;
         const reason = UNSEEN.find(([pattern]) => pattern.test(what))?.[1];
         if (reason) used.add(reason);
         else unseen.push(`${index} ${what}`);
@@ -54,11 +61,12 @@ describe('a bent log', () => {
     expect(UNSEEN.filter(([, reason]) => !used.has(reason))).toEqual([]);
   });
 
-  it('is found out when any entry is missing, but for a bid that was replaced and a start without a gap', () => {
+  it('is found out when any entry is missing, but for what had no consequence', () => {
     const unseen = honest.flatMap((entry, at) => {
       const found = flawOf(honest.toSpliced(at, 1), at) !== null;
       const isReplaced = entry.type === 'bidPlaced' && honest[at + 1]?.type === 'bidPlaced';
-      const isIdle = isReplaced || (entry.type === 'coordinatorStarted' && entry.gapMs === 0);
+      const isUnused = entry.type === 'poolOpened' && honest.every((one) => !isCommitOf(one, entry.jobId));
+      const isIdle = isReplaced || isUnused || (entry.type === 'coordinatorStarted' && entry.gapMs === 0);
       return found || isIdle ? [] : [`${at} ${entry.type}`];
     });
     expect(unseen).toEqual([]);

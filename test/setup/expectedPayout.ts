@@ -2,7 +2,7 @@
  * Who is paid what for a block, worked out from its awards and from what happened, in a few lines and without the
  * market's own code for payouts: the second opinion on the ledger.
  */
-import type { Award, Entry } from '#protocol/entries.js';
+import type { Award, DeliveryRole, Entry } from '#protocol/entries.js';
 import type { Parameters } from '#protocol/parameters.js';
 
 /** What happened to one job, as far as money depends on it. */
@@ -14,7 +14,7 @@ interface Story {
   receivedAtMs: number;
   /** The backup was silent or gave up. */
   isBackupOut: boolean;
-  deliveredBy: 'primary' | 'backup' | null;
+  deliveredBy: DeliveryRole | null;
 }
 
 const UNTOLD = { isActivated: false, isByTime: false, receivedAtMs: 0, isBackupOut: false, deliveredBy: null };

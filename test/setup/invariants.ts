@@ -6,6 +6,7 @@ import { fsck } from '#journal/fsck.js';
 import { Replay } from '#market/replay.js';
 import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
+import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 
 /** Entries judged by themselves: what must hold of any log, whatever wrote it. */
 export function logFlaws(entries: Entry[]): string[] {
@@ -14,7 +15,9 @@ export function logFlaws(entries: Entry[]): string[] {
   const ended = new Set<string>();
   const received = new Map<string, Extract<Entry, { type: 'proofReceived' }>>();
   const assigned = new Map<string, (string | undefined)[]>();
+  const committed = new Set<string>();
   for (const entry of entries) {
+    if (entry.type === 'poolCommitted') committed.add(entry.message.commitment);
     if (entry.type === 'proofReceived') received.set(entry.submissionId, entry);
     if (entry.type === 'roundCleared') {
       for (const { jobId, primary, backup } of entry.awards) assigned.set(jobId, [primary.prover, backup?.prover]);
@@ -30,7 +33,11 @@ export function logFlaws(entries: Entry[]): string[] {
       const proof = received.get(entry.submissionId);
       if (proof?.message.prover !== entry.prover) flaws.push(`I6: ${entry.jobId} paid to who did not deliver it`);
       if (proof?.message.jobId !== entry.jobId) flaws.push(`I6: ${entry.jobId} paid for another job's zkProof`);
-      if (!assigned.get(entry.jobId)?.includes(entry.prover)) flaws.push(`I6: ${entry.jobId} paid to an unassigned`);
+      if (entry.role === 'pool') {
+        const wanted = proof && poolCommitmentOf(proof.message.contentHash, entry.prover, entry.jobId);
+        if (!wanted || !committed.has(wanted)) flaws.push(`I6: ${entry.jobId} paid from the pool without a commitment`);
+      } else if (!assigned.get(entry.jobId)?.includes(entry.prover))
+        flaws.push(`I6: ${entry.jobId} paid to an unassigned`);
     }
   }
   for (const [key, times] of paid) {

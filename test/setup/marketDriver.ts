@@ -15,6 +15,7 @@ import { contentHashOf } from '#protocol/contentHash.js';
 import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import type { Bid, BlockRequest, GiveUp, Messages, MessageType } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
+import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { digestOf, typedDataOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
 import { OPERATOR } from './testOperator.js';
@@ -299,8 +300,14 @@ export class MarketDriver {
   }
 
   /** Delivers a zkProof placeholder; `variant` makes another message of it. */
-  async deliver(prover: Party, jobId: string, variant = 0, publicSignals = this.job(jobId).publicSignals) {
-    const zkProof = { variant: String(variant), by: prover.address };
+  async deliver(
+    prover: Party,
+    jobId: string,
+    variant = 0,
+    publicSignals = this.job(jobId).publicSignals,
+    by = prover.address,
+  ) {
+    const zkProof = { variant: String(variant), by };
     const message = { jobId, prover: prover.address, contentHash: contentHashOf({ publicSignals, zkProof }) };
     const { digest, signature } = await prover.sign('ProofSubmission', message);
     const executed = await this.run(
@@ -308,6 +315,16 @@ export class MarketDriver {
       digest,
     );
     return { executed, submissionId: digest };
+  }
+
+  /** Commits to the placeholder that {@link deliver} would send of the same variant. */
+  async commitToPool(prover: Party, jobId: string, variant = 0, by = prover.address): Promise<Executed> {
+    const { publicSignals } = this.job(jobId);
+    const contentHash = contentHashOf({ publicSignals, zkProof: { variant: String(variant), by } });
+    const commitment = poolCommitmentOf(contentHash, prover.address, jobId);
+    const message = { jobId, prover: prover.address, commitment };
+    const { digest, signature } = await prover.sign('PoolCommit', message);
+    return this.run({ kind: 'commitToPool', message, signature, digest }, digest);
   }
 
   async judge(jobId: string, submissionId: Hex, valid: boolean): Promise<Executed> {

@@ -1,3 +1,4 @@
+import { entryFlaw } from '#market/commands/pool.js';
 import type { Job } from '#market/state.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Address, Hex } from '#protocol/units.js';
@@ -10,7 +11,7 @@ import { holdsAssignment, type MarketReads } from '../marketReads.js';
 import { Refused, refuse } from '../refused.js';
 import { readContent } from '../zkProofContent.js';
 
-type JobRoutes = 'getJob' | 'getJobInput' | 'submitProof' | 'giveUp';
+type JobRoutes = 'getJob' | 'getJobInput' | 'listPool' | 'commitToPool' | 'submitProof' | 'giveUp';
 
 /** What the door needs to know of a job. */
 interface KnownJob {
@@ -35,7 +36,8 @@ export function jobHandlers(deps: ApiDeps, reads: MarketReads, commands: Command
     getJobInput: async ({ params: { jobId } }, { account }) => {
       const job = await reads.job(jobId);
       if (!job) return refuse('unknownJob');
-      if (!holdsAssignment(job, account)) return refuse('notAssigned');
+      const no = holdsAssignment(job, account) ? null : poolNo(deps, job, account);
+      if (no) return no;
       if (job.status === 'ended') return refuse('jobEnded', `it ended as ${job.outcome}`);
       const input = await reads.jobInput(jobId);
       if (input !== null && contentHashOf(input) === job.inputHash) {
@@ -46,6 +48,17 @@ export function jobHandlers(deps: ApiDeps, reads: MarketReads, commands: Command
       if ((await reads.job(jobId))?.status === 'ended') return refuse('jobEnded');
       await noteInput(deps, job, account, false);
       return refuse('unavailable', 'the input of the job is not at hand; that is in the log, and excuses its provers');
+    },
+
+    listPool: async () => ({ jobs: await reads.pooled() }),
+
+    commitToPool: async ({ body: { message, signature } }) => {
+      const job = await findJob(message.jobId);
+      if (!job) return refuse('unknownJob');
+      const checked = await commands.check('PoolCommit', { message, signature }, message.prover, endedNo(job));
+      if (checked instanceof Refused) return checked;
+      const { digest } = checked;
+      return await commands.execute({ kind: 'commitToPool', message, signature, digest }, digest);
     },
 
     submitProof: async ({ body: { message, signature, publicSignals, zkProof } }) => {
@@ -85,6 +98,14 @@ async function noteInput({ journal }: ApiDeps, job: JobView, prover: Address, se
 
 function sidesOf(job: Job | undefined) {
   return job ? [job.primary, job.backup] : [];
+}
+
+/** Why somebody without an assignment may not read a job's input: it is not in the pool, or not open to this prover. */
+function poolNo({ journal, nowMs }: ApiDeps, { jobId, pool }: JobView, account: Address): Refused | null {
+  const job = journal.state().jobs.get(jobId);
+  if (!pool || !job?.pool) return refuse('notAssigned');
+  const flaw = entryFlaw(journal.state(), job, account, nowMs());
+  return flaw && new Refused(flaw);
 }
 
 function endedNo(job: KnownJob): Refused | null {

@@ -1,4 +1,4 @@
-import type { NoAwardReason } from '#protocol/entries.js';
+import type { NoAwardReason } from '#protocol/escalation.js';
 import type { Floor } from './floor.js';
 
 /** Why jobs stay unsold: the first test that leaves nobody, as the seats stand after all that was sold. */

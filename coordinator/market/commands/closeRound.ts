@@ -1,35 +1,31 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import type { Entry, NoAwardReason, Posting } from '#protocol/entries.js';
+import type { Entry, Posting } from '#protocol/entries.js';
 import type { Explanation } from '#protocol/explanations.js';
-import type { Parameters } from '#protocol/parameters.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Hex } from '#protocol/units.js';
 import { type Candidate, type ClearingInput, clear } from '../clear.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { clearsAtMs, depositPostings, depositWeiOf, openedInOrder } from '../commitReveal.js';
-import { expireUnsold } from '../ending.js';
+import { eligibility } from '../eligibility.js';
+import { countBids, escalate } from '../escalation.js';
 import { loadOf } from '../load.js';
 import { CLEARING_AGE_MS_MAX, isSameInput } from '../preparedClearing.js';
 import { missCurve, provingMsP95 } from '../record.js';
-import { scoreOf } from '../score.js';
 import {
   type Block,
   compactPostings,
   freeWei,
   type MarketState,
   type OpenedBid,
-  type ProverRecord,
-  parametersOf,
   pinnedParameters,
   posting,
   type Round,
   recordKey,
 } from '../state.js';
-import { openRound, revealMsOf } from './submitBlock.js';
 
 /**
  * Clears a round whose window has closed: publishes all bids, awards its jobs and locks the bonds. Jobs without an
- * award are auctioned again while there is time, and otherwise end with a refund. Nothing happens when a prepared clearing
+ * award go a step further: see escalation.ts. Nothing happens when a prepared clearing
  * is too old, or read what has changed since.
  */
 export function closeRound(state: MarketState, command: CommandOf<'closeRound'>, nowMs: number): Decision {
@@ -48,6 +44,7 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
       postings.push(posting(`account:${side.prover}`, `bond:${side.prover}`, BigInt(side.bondWei), 'bondLocked'));
     }
   }
+  const explained = withExpired(bids, round, explanations);
   const cleared: Entry = {
     type: 'roundCleared',
     atMs: nowMs,
@@ -57,10 +54,10 @@ export function closeRound(state: MarketState, command: CommandOf<'closeRound'>,
     tieSeed: `0x${bytesToHex(input.tieSeed)}`,
     awards,
     unawarded,
-    explanations: withExpired(bids, round, explanations),
+    explanations: explained,
     postings: compactPostings(postings),
   };
-  return accept(cleared, ...afterwards(state, round, unawarded, nowMs));
+  return accept(cleared, ...escalate(state, round, unawarded, countBids(explained), nowMs));
 }
 
 /**
@@ -129,20 +126,8 @@ function candidateOf(state: MarketState, round: Round, bid: Candidate['bid'], no
     missPpm: missCurve(record, parameters, nowMs),
     isNewcomer: (record?.accepted ?? 0) < parameters.newcomerJobs,
     heldJobs: held?.size ?? 0,
-    ineligible: ineligibleFor(blockOf(state, round).request, owner, record, parameters, nowMs),
+    ineligible: eligibility(state, bid.prover, round.circuitId, blockOf(state, round).request, parameters, nowMs),
   };
-}
-
-/** Why a prover may not win in a round; null when it may. */
-function ineligibleFor(
-  { allowedOwners }: Block['request'],
-  owner: Candidate['owner'],
-  record: ProverRecord | undefined,
-  parameters: Parameters,
-  nowMs: number,
-): Candidate['ineligible'] {
-  if (allowedOwners.length > 0 && !allowedOwners.includes(owner)) return 'notAllowed';
-  return scoreOf(record, parameters, nowMs).isEligible ? null : 'belowScoreLine';
 }
 
 function blockOf(state: MarketState, round: Round): Block {
@@ -157,29 +142,4 @@ function bidsInOrder(round: Round, bids: CommandOf<'closeRound'>['bids']): Comma
     if (!bid) throw new Error(`the sealed bid behind commitment ${commitment} of ${round.roundId} is missing`);
     return bid;
   });
-}
-
-/** Auctions unsold jobs again by the next step of the schedule if there is one and time, otherwise ends them with a refund. */
-function afterwards(
-  state: MarketState,
-  round: Round,
-  unawarded: { jobId: string; reason: NoAwardReason }[],
-  nowMs: number,
-): Entry[] {
-  if (unawarded.length === 0) return [];
-  const block = blockOf(state, round);
-  const { bidWindowsMs } = block.request;
-  const parameters = parametersOf(state);
-  const step = round.step + 1;
-  const soonestMs =
-    nowMs +
-    (bidWindowsMs[step] ?? 0) +
-    revealMsOf(block.request, parameters) +
-    parameters.provingTimeMsMin +
-    parameters.deliveryMarginMs;
-  if (step < bidWindowsMs.length && soonestMs <= round.deadlineMs) {
-    const jobIds = unawarded.map(({ jobId }) => jobId);
-    return [openRound(block, jobIds, step, state.parametersVersion, nowMs)];
-  }
-  return expireUnsold(state, block, unawarded, nowMs);
 }

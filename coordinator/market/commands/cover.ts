@@ -1,5 +1,6 @@
 import type { ActivationCause, Entry } from '#protocol/entries.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
+import { poolOpening } from '../pool.js';
 import { assignmentOf, type Job, type MarketState, pendingCount, pinnedParameters } from '../state.js';
 
 /** The entry that calls the backup; none when there is no backup left to call, or no time. */
@@ -62,6 +63,7 @@ export function missLease(state: MarketState, command: CommandOf<'missLease'>, n
   return accept(
     { type: 'leaseMissed', atMs: nowMs, jobId, prover, role, lastSeenMs },
     ...(role === 'primary' ? activation(job, 'leaseMissed', nowMs) : []),
+    ...poolOpening(state, job, nowMs, { fresh: { prover, byItself: false } }),
   );
 }
 

@@ -1,12 +1,16 @@
 import { reject } from '#protocol/rejections.js';
+import type { Address } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { completion, expireAwarded, provenPostings } from '../ending.js';
+import { completion, provenPostings } from '../ending.js';
+import { expiry } from '../escalation.js';
 import { awaitsWitness } from '../fault.js';
+import { type Fresh, isBehindAnother, poolOpening } from '../pool.js';
 import { type Assignment, assignmentOf, type Job, type MarketState, pendingCount, pinnedParameters } from '../state.js';
 import { activation, dueActivation } from './cover.js';
+import { revealFlaw } from './pool.js';
 
 /**
- * Takes a zkProof from the account that holds the assignment. Shape, signals and content hash were checked at the
+ * Takes a zkProof from the account that holds the assignment, or that has committed to it in the pool. Shape, signals and content hash were checked at the
  * door; whether it proves the statement is the verifier's word, which comes with `recordVerdict`.
  */
 export function submitProof(state: MarketState, command: CommandOf<'submitProof'>, nowMs: number): Decision {
@@ -15,16 +19,19 @@ export function submitProof(state: MarketState, command: CommandOf<'submitProof'
   if (!job) return reject('unknownJob', `${message.jobId} is not open`);
   if (job.status === 'ended') return reject('jobEnded', `it ended as ${job.outcome}`);
   const held = assignmentOf(job, message.prover);
-  if (!held || held.assignment.status === 'gaveUp') return reject('notAssigned');
+  if (held?.assignment.status === 'gaveUp') return reject('notAssigned');
   if (nowMs >= job.deadlineMs) return reject('jobEnded', 'its deadline has passed');
+  const flaw = held ? null : revealFlaw(job, message, nowMs);
+  if (flaw) return { ok: false, rejection: flaw };
   const called = dueActivation(job, nowMs);
-  if (held.assignment.status === 'standby' && called.length === 0) {
+  if (held?.assignment.status === 'standby' && called.length === 0) {
     return reject('notActivated', `its start is at ${job.backupStartMs}`);
   }
   if (publicSignals.length !== job.publicSignals.length) return reject('signalsMismatch', 'their number differs');
   const wrong = publicSignals.findIndex((signal, index) => signal !== job.publicSignals[index]);
   if (wrong >= 0) return reject('signalsMismatch', `signal ${wrong} differs`);
-  if (held.assignment.invalidCount >= pinnedParameters(state, job).invalidProofsMax) return reject('tooManyInvalid');
+  const { invalidProofsMax } = pinnedParameters(state, job);
+  if (held && held.assignment.invalidCount >= invalidProofsMax) return reject('tooManyInvalid');
   if (job.submissions.some((one) => one.prover === message.prover && one.verdict === 'pending')) {
     return reject('submissionPending');
   }
@@ -35,14 +42,14 @@ export function submitProof(state: MarketState, command: CommandOf<'submitProof'
     submissionId: digest,
     message,
     signature,
-    role: held.role,
+    role: held?.role ?? 'pool',
     publicSignals,
     zkProof: zkProof as never,
   });
 }
 
 /**
- * Takes the verifier's word on a received zkProof. The first valid one, in the order of receipt, ends the job and is
+ * Takes the verifier's word on a received zkProof. The first valid one, in the order of claims, ends the job and is
  * paid; an invalid one of the primary calls the backup at once.
  */
 export function recordVerdict(state: MarketState, command: CommandOf<'recordVerdict'>, nowMs: number): Decision {
@@ -53,29 +60,34 @@ export function recordVerdict(state: MarketState, command: CommandOf<'recordVerd
   const about = { atMs: nowMs, jobId: job.jobId, prover, role, submissionId };
   const block = state.blocks.get(job.blockId)!;
   if (command.valid) {
-    if (isBehindAnother(job, submission.entryIndex)) return NOTHING;
-    const postings = provenPostings(state, job, role, submission.receivedAtMs);
+    if (isBehindAnother(job, submission, nowMs)) return NOTHING;
+    const postings = provenPostings(state, job, submission, nowMs);
     return accept({ type: 'proofAccepted', ...about, postings }, ...completion(block, 1, 0, nowMs));
   }
   const rejected = { type: 'proofRejected' as const, ...about, code: command.code };
   if (nowMs >= job.deadlineMs && pendingCount(job) === 1 && !awaitsWitness(job)) {
-    return accept(rejected, expireAwarded(state, job, nowMs), ...completion(block, 0, 1, nowMs));
+    return accept(rejected, ...expiry(state, job, nowMs, submissionId));
   }
-  return accept(rejected, ...(role === 'primary' ? activation(job, 'invalidZkProof', nowMs) : []));
+  const called = role === 'primary' ? activation(job, 'invalidZkProof', nowMs) : [];
+  return accept(
+    rejected,
+    ...called,
+    ...poolOpening(state, job, nowMs, { fresh: usedUp(state, job, prover), judgedId: submissionId }),
+  );
+}
+
+/** The side that one more invalid zkProof spends, if it does. */
+function usedUp(state: MarketState, job: Job, prover: Address): Fresh | null {
+  const invalidCount = assignmentOf(job, prover)?.assignment.invalidCount ?? 0;
+  return invalidCount + 1 >= pinnedParameters(state, job).invalidProofsMax ? { prover, byItself: true } : null;
 }
 
 /** Ends a job whose deadline has come, unless a zkProof received in time, or its witness, is still being checked. */
 export function expireJob(state: MarketState, command: CommandOf<'expireJob'>, nowMs: number): Decision {
   const job = state.jobs.get(command.jobId);
-  if (!job || job.status !== 'awarded' || nowMs < job.deadlineMs) return NOTHING;
-  if (pendingCount(job) > 0 || awaitsWitness(job)) return NOTHING;
-  const block = state.blocks.get(job.blockId)!;
-  return accept(expireAwarded(state, job, nowMs), ...completion(block, 0, 1, nowMs));
-}
-
-/** True while an earlier zkProof for the job has no verdict: the first one received must be judged first. */
-function isBehindAnother(job: Job, entryIndex: number): boolean {
-  return job.submissions.some((one) => one.verdict === 'pending' && one.entryIndex < entryIndex);
+  if (!job || (job.status !== 'awarded' && job.status !== 'pooled')) return NOTHING;
+  if (nowMs < job.deadlineMs || pendingCount(job) > 0 || awaitsWitness(job)) return NOTHING;
+  return accept(...expiry(state, job, nowMs));
 }
 
 /**
@@ -95,5 +107,6 @@ export function giveUp(state: MarketState, command: CommandOf<'giveUp'>, nowMs: 
   return accept(
     { type: 'gaveUp', atMs: nowMs, message, signature, role: held.role, excuse },
     ...(held.role === 'primary' ? activation(job, 'gaveUp', nowMs) : []),
+    ...poolOpening(state, job, nowMs, { fresh: { prover: message.prover, byItself: !isUnserved } }),
   );
 }

@@ -1,6 +1,7 @@
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { completion, expireAwarded, expireUnsatisfiable } from '../ending.js';
 import { awaitsWitness } from '../fault.js';
+import { poolOpening } from '../pool.js';
 import { assignmentOf, type MarketState, pendingCount } from '../state.js';
 
 /** Longest text of a witness generator's error that an entry keeps. */
@@ -31,7 +32,9 @@ export function recordWitness(state: MarketState, command: CommandOf<'recordWitn
   if (satisfiable === false && isPending) return NOTHING;
   const error = command.error.slice(0, ERROR_MAX);
   const checked = { type: 'witnessChecked' as const, atMs: nowMs, jobId, satisfiable, error };
-  if (satisfiable !== false && (nowMs < job.deadlineMs || isPending)) return accept(checked);
+  if (satisfiable !== false && (nowMs < job.deadlineMs || isPending)) {
+    return accept(checked, ...poolOpening(state, job, nowMs, { isWitnessChecked: true }));
+  }
   const expired = satisfiable === false ? expireUnsatisfiable(state, job, nowMs) : expireAwarded(state, job, nowMs);
   return accept(checked, expired, ...completion(state.blocks.get(job.blockId)!, 0, 1, nowMs));
 }

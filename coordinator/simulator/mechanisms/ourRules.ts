@@ -124,13 +124,13 @@ export class OurRules {
   accept(jobId: string, role: Role, atMs: number): Posting[] {
     const job = this.job(jobId);
     const { prover } = job[role]!;
-    const postings = provenPostings(this.state, job, role, EPOCH_MS + atMs);
     const message = { jobId, prover, contentHash: NO_HASH };
     const content = { publicSignals: [], zkProof: {} };
     this.fold(
       { type: 'proofReceived', submissionId: NO_HASH, message, signature: NO_SIGNATURE, role, ...content },
       atMs,
     );
+    const postings = provenPostings(this.state, job, job.submissions.at(-1)!, EPOCH_MS + atMs);
     this.fold({ type: 'proofAccepted', jobId, prover, role, submissionId: NO_HASH, postings: [] }, atMs);
     this.complete(jobId, atMs);
     return postings;
