@@ -8,6 +8,7 @@ import { type Assignment, type Job, type MarketState, pinnedParameters } from '#
 import { wakeUpsOfJob } from '#market/wakeUps.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
+import { FaultBooks } from './faultBooks.js';
 import { JobBooks } from './jobBooks.js';
 import type { Answer, Storage } from './storage.js';
 import type { World } from './world.js';
@@ -19,6 +20,7 @@ export class Books {
   private readonly world: World;
   private readonly replay: Replay;
   private readonly jobs: JobBooks;
+  private readonly faults: FaultBooks;
   /** Leaves as they were first seen. */
   private readonly seen: string[] = [];
   private readonly acknowledged = new Map<Hex, { answer: string; leaves: string[] }>();
@@ -28,6 +30,7 @@ export class Books {
   constructor(world: World, checkSignatures: boolean) {
     this.world = world;
     this.jobs = new JobBooks(world);
+    this.faults = new FaultBooks(world);
     this.replay = new Replay({
       checkSignatures,
       onBlockCompleted: (state, blockId) => {
@@ -50,6 +53,7 @@ export class Books {
       this.seen.push(storage.leaves[index]!);
       this.world.note(`entry: ${entry.type}`, storage.leaves[index]!);
       this.checkInnocence(entry);
+      this.faults.take(entry, this.state);
       if (!this.replay.push(entry)) {
         this.flaw('I7', `entry ${index} (${entry.type}): ${this.replay.divergence?.explanation}`);
         return;

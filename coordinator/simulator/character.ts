@@ -19,6 +19,8 @@ export interface Character {
   vanishPercent: number;
   crashEveryMs: number;
   giveUpPercent: number;
+  /** How often a heartbeat says that it will be late when it need not be. */
+  cryPercent: number;
   /** How often it submits something that is not a valid zkProof of the statement. */
   cheatPercent: number;
   /** How often it submits what another has proven. */
@@ -55,6 +57,7 @@ export function drawCharacter(fate: Fate, place: string, kind: Kind = fate.pick(
     vanishPercent: 0,
     crashEveryMs: 0,
     giveUpPercent: 0,
+    cryPercent: 0,
     cheatPercent: 0,
     stealPercent: 0,
     impatient: fate.chance(`${place} impatient`, 20),
@@ -76,7 +79,7 @@ function traitsOf(kind: Kind, { provingMs }: Character): Partial<Character> {
     case 'cheating':
       return { cheatPercent: 60, stealPercent: 50 };
     case 'quitting':
-      return { giveUpPercent: 40 };
+      return { giveUpPercent: 40, cryPercent: 10 };
     case 'colluding':
       return { priceMilli: 1, promisedMs: 300, vanishPercent: 90, bidPercent: 100 };
     default:

@@ -4,6 +4,7 @@ import type { Job } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { Books } from './books.js';
+import { type InputAnswer, serveInput } from './inputDesk.js';
 import type { Door } from './network.js';
 import type { PartyCommand } from './party.js';
 import { CoordinatorProcess } from './process.js';
@@ -50,9 +51,14 @@ export class Coordinator implements Door {
     if (this.process && this.serving) this.process.writer.execute(command, digest, answer);
   }
 
-  /** Takes an agent's sign of life. */
-  receiveHeartbeat(jobId: string, prover: Address): void {
-    if (this.isReachable()) this.process!.noteHeartbeat(jobId, prover);
+  /** Takes an agent's sign of life, with when it expects to be done. */
+  receiveHeartbeat(jobId: string, prover: Address, expectedEndMs: number | null): void {
+    if (this.isReachable()) this.process!.noteHeartbeat(jobId, prover, expectedEndMs);
+  }
+
+  /** Takes a prover's question for its input; there may be no answer. */
+  receiveInputQuestion(jobId: string, prover: Address, answer: (answer: InputAnswer) => void): void {
+    if (this.isReachable()) serveInput(this.world, this.process!.desk(), { jobId, prover }, answer);
   }
 
   /** The feed: committed entries from an index on; null while it cannot be reached. */

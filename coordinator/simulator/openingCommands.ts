@@ -8,6 +8,12 @@ import { DOMAIN } from './party.js';
 /** The id of the one circuit of a simulated market; its verification key is an empty object. */
 export const SIMULATED_CIRCUIT_ID: Hex = contentHashOf({});
 
+/** What challenges are drawn from, in markets that ask for them. */
+const SAMPLES = [0, 1, 2].map((at) => ({
+  publicSignals: [`${at}`, '1', '2'],
+  inputHash: `0x${'0'.repeat(63)}${at}` as Hex,
+}));
+
 /** How a market of drawn parameters begins: opened, with one circuit, everybody's money on its account. */
 export function openingCommands(fate: Fate, accounts: { address: Address; fundsWei: bigint }[]): Command[] {
   const artifact = { sha256: `0x${'00'.repeat(32)}` as Hex, bytes: 1 };
@@ -17,6 +23,7 @@ export function openingCommands(fate: Fate, accounts: { address: Address; fundsW
     downtimeMsMin: fate.pick('downtime', [1_500, 2_000]),
     invalidProofsMax: fate.pick('invalid', [1, 2, 3]),
     provingSamplesMin: fate.pick('samples', [2, 5]),
+    challengeMs: fate.pick('challenge', [4_000, 20_000]),
   };
   const market = { origin: 'simulated.example/market', logKey: 'simulated.example/market+00000000+AAAA', faucet: true };
   const circuit = {
@@ -28,7 +35,7 @@ export function openingCommands(fate: Fate, accounts: { address: Address; fundsW
     verificationKey: {},
     wasm: artifact,
     zkey: artifact,
-    samples: [],
+    samples: fate.chance('with samples', 50) ? SAMPLES : [],
   };
   return [
     { kind: 'openMarket', market: { ...market, ...DOMAIN, parameters } },

@@ -11,7 +11,9 @@ import type { Address, Hex } from '#protocol/units.js';
 export const DOMAIN: SigningDomain = { chainId: 31_337, coordinatorId: `0x${'5a'.repeat(32)}` };
 
 /** What parties send. */
-export type PartyCommand = CommandOf<'registerProver' | 'submitBlock' | 'placeBid' | 'submitProof' | 'giveUp'>;
+export type PartyCommand = CommandOf<
+  'registerProver' | 'requestChallenge' | 'submitChallenge' | 'submitBlock' | 'placeBid' | 'submitProof' | 'giveUp'
+>;
 
 /** Somebody with an account. */
 export interface Party {

@@ -2,8 +2,8 @@
  * One life of the coordinator's process: its writer, bells and sweeps, its judge, the watch over leases, and its signs
  * of life, as `queue/` and `journal/lifeSigns.ts` have them. All of it is lost when the process dies.
  */
-import { leaseEndsMs } from '#market/commands/cover.js';
-import { type Assignment, parametersOf } from '#market/state.js';
+import { isPredictedMiss, leaseEndsMs } from '#market/commands/cover.js';
+import { type Assignment, type MarketState, parametersOf, recordKey } from '#market/state.js';
 import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
@@ -28,6 +28,7 @@ export class CoordinatorProcess {
   private readonly judging = new Set<string>();
   private readonly lastSeen: Map<string, number>;
   private readonly unwritten = new Map<string, number>();
+  private readonly expectedEnds = new Map<string, number | null>();
   private ticks = 0;
 
   constructor(options: WriterOptions) {
@@ -57,9 +58,15 @@ export class CoordinatorProcess {
   }
 
   /** Notes an agent's sign of life: in memory at once, durable at the next tick. */
-  noteHeartbeat(jobId: string, prover: Address): void {
+  noteHeartbeat(jobId: string, prover: Address, expectedEndMs: number | null): void {
+    this.expectedEnds.set(`${jobId} ${prover}`, expectedEndMs);
     this.lastSeen.set(`${jobId} ${prover}`, this.world.timeline.nowMs);
     this.unwritten.set(`${jobId} ${prover}`, this.world.timeline.nowMs);
+  }
+
+  /** What answers provers that ask for their inputs. */
+  desk(): { state: MarketState; execute: Writer['execute'] } {
+    return { state: this.writer.state, execute: (...command) => this.writer.execute(...command) };
   }
 
   /** Empties the queue. */
@@ -105,7 +112,13 @@ export class CoordinatorProcess {
   private onCommitted(entries: Entry[]): void {
     this.announce(entries);
     this.arm();
-    for (const entry of entries) if (entry.type === 'proofReceived') this.judge(entry.message.jobId);
+    for (const entry of entries) {
+      if (entry.type === 'proofReceived') this.judge(entry.message.jobId);
+      if (entry.type === 'challengeReceived') {
+        this.judgeChallenge(recordKey(entry.message.prover, entry.message.circuitId));
+      }
+      if (entry.type === 'gaveUp' && entry.message.reason === 'witnessFailed') this.checkWitness(entry.message.jobId);
+    }
   }
 
   /** Sets bells for what is due soon. */
@@ -174,16 +187,24 @@ export class CoordinatorProcess {
   private checkWitness(jobId: string): void {
     const { fate, weather } = this.world;
     this.options.later(fate.between('witness takes', 2, weather.verifyMsMax), () => {
-      this.writer.execute({ kind: 'recordWitness', jobId, satisfiable: true, error: '' }, null);
+      if (this.world.stormy() && fate.chance('witness fails', weather.verifierFailPercent)) return;
+      const satisfiable = !this.world.unprovable.has(jobId) && this.world.broken !== 'believesClaims';
+      this.writer.execute({ kind: 'recordWitness', jobId, satisfiable, error: satisfiable ? '' : 'none' }, null);
     });
   }
 
-  /** Has a challenge's zkProof checked: all that come are true. */
+  /** Has a challenge's zkProof checked. */
   private judgeChallenge(key: string): void {
     const challenge = this.writer.state.challenges.get(key);
     if (challenge?.status !== 'received') return;
-    const { prover, circuitId, challengeId } = challenge;
-    this.writer.execute({ kind: 'recordChallenge', prover, circuitId, challengeId, valid: true, code: '' }, null);
+    const { fate, weather } = this.world;
+    if (this.world.stormy() && fate.chance('verifier fails', weather.verifierFailPercent)) return;
+    const { prover, circuitId, challengeId, submissionId } = challenge;
+    const valid = this.world.challengeTruths.get(submissionId!) === true;
+    const code = valid ? '' : 'pairingFailed';
+    this.options.later(fate.between('verifier takes', 2, weather.verifyMsMax), () => {
+      this.writer.execute({ kind: 'recordChallenge', prover, circuitId, challengeId, valid, code }, null);
+    });
   }
 
   private watchLeases(): void {
@@ -193,6 +214,10 @@ export class CoordinatorProcess {
       if (job.status !== 'awarded') continue;
       for (const side of [job.primary, job.backup]) {
         if (side && !isOut(side)) this.watchLease(job.jobId, side.prover);
+      }
+      const expectedEndMs = job.primary && this.expectedEnds.get(`${job.jobId} ${job.primary.prover}`);
+      if (expectedEndMs && isPredictedMiss(state, job, expectedEndMs)) {
+        this.writer.execute({ kind: 'predictMiss', jobId: job.jobId, expectedEndMs }, null);
       }
     }
   }

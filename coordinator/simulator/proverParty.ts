@@ -1,23 +1,34 @@
 /** A prover's agent: follows the feed, bids, proves, shows signs of life, submits, and fails as its character has it. */
-import type { CommandOf } from '#market/command.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
+import type { GiveUp } from '#protocol/messages.js';
 import { blockIdOf } from '#protocol/units.js';
+import { Challenger } from './challenger.js';
 import type { Character } from './character.js';
 import type { Coordinator } from './coordinator.js';
+import type { InputAnswer } from './inputDesk.js';
 import type { Network } from './network.js';
-import type { Party } from './party.js';
+import type { Party, PartyCommand } from './party.js';
 import { everyNowAndThen, type World } from './world.js';
 
 const MILLI_ETHER = 10n ** 15n;
 const HEARTBEAT_MS = 1_000;
 const REGISTER_MS = 120_000;
 
+/** What a prover that gives up for no reason says. */
+const EXCUSES: readonly GiveUp['reason'][] = ['overloaded', 'overloaded', 'inputUnavailable', 'witnessFailed'];
+
+const UNBEGUN = { input: 'none' as const, endMs: null };
+
 /** A job that it holds. */
 interface Held {
   deadlineMs: number;
   publicSignals: string[];
   stage: 'standby' | 'queued' | 'proving' | 'delivered';
+  /** Its input: not asked for yet, asked for, or there. */
+  input: 'none' | 'asked' | 'there';
+  /** When the zkProof will be made; null until it is begun. */
+  endMs: number | null;
 }
 
 export interface ProverPartyOptions {
@@ -42,6 +53,7 @@ export class ProverParty {
   private serial = 0;
   private proving = 0;
   private held = new Map<string, Held>();
+  private readonly challenger: Challenger;
   private jobFacts = new Map<string, { deadlineMs: number; publicSignals: string[] }>();
 
   constructor(options: ProverPartyOptions) {
@@ -51,7 +63,12 @@ export class ProverParty {
     this.place = `prover ${number}`;
     this.skewMs = world.fate.between(`${this.place} skew`, -world.weather.skewMsMax, world.weather.skewMsMax);
     world.note(`prover: ${character.kind}`);
+    const later = (ms: number, happen: () => void) => this.later(ms, happen);
+    const send = (command: PartyCommand, untilMs: number) => this.send(command, untilMs);
+    const { place, skewMs } = this;
+    this.challenger = new Challenger({ world, party: options.party, place, character, skewMs, later, send });
     this.register();
+    this.challenger.ask();
     this.follow();
     this.beat();
     everyNowAndThen(world, `${this.place} crash`, character.crashEveryMs, () => this.die(15_000));
@@ -77,11 +94,7 @@ export class ProverParty {
     });
   }
 
-  private send(
-    command: CommandOf<'registerProver' | 'placeBid' | 'submitProof' | 'giveUp'>,
-    untilMs: number,
-    onLost?: () => void,
-  ) {
+  private send(command: PartyCommand, untilMs: number, onLost?: () => void) {
     const { life } = this;
     const { digest } = command;
     this.options.network.send({
@@ -119,6 +132,7 @@ export class ProverParty {
       this.lives += 1;
       this.life = this.lives;
       this.register();
+      this.challenger.ask();
       this.askForDues();
       this.follow();
       this.beat();
@@ -135,7 +149,12 @@ export class ProverParty {
       if (this.held.has(jobId)) continue;
       const side = primary?.prover === this.address ? primary : backup;
       if (side?.status === 'gaveUp') continue;
-      this.held.set(jobId, { deadlineMs, publicSignals, stage: side?.status === 'standby' ? 'standby' : 'queued' });
+      this.held.set(jobId, {
+        deadlineMs,
+        publicSignals,
+        stage: side?.status === 'standby' ? 'standby' : 'queued',
+        ...UNBEGUN,
+      });
     }
     this.work();
   }
@@ -150,13 +169,24 @@ export class ProverParty {
 
   private beat(): void {
     const { network, coordinator } = this.options;
-    for (const jobId of this.held.keys()) {
-      network.carry(`${this.place} heartbeat`, () => coordinator.receiveHeartbeat(jobId, this.address));
+    for (const [jobId, held] of this.held) {
+      const expectedEndMs = this.expectedEndMs(held);
+      network.carry(`${this.place} heartbeat`, () => coordinator.receiveHeartbeat(jobId, this.address, expectedEndMs));
     }
     this.later(HEARTBEAT_MS, () => this.beat());
   }
 
+  /** When it says that it will be done: liars never say, or say late. */
+  private expectedEndMs({ stage, endMs }: Held): number | null {
+    const { kind, provingMs } = this.options.character;
+    const { nowMs } = this.world.timeline;
+    if (kind === 'lying' || stage === 'standby' || stage === 'delivered') return null;
+    if (this.chance('cries late', this.options.character.cryPercent)) return nowMs + 1_000_000;
+    return endMs ?? nowMs + provingMs;
+  }
+
   private read(entry: Entry): void {
+    this.challenger.read(entry);
     switch (entry.type) {
       case 'blockSubmitted':
         for (const { jobId, publicSignals } of entry.jobs) {
@@ -216,9 +246,10 @@ export class ProverParty {
       const isPrimary = primary.prover === this.address;
       const facts = this.jobFacts.get(jobId);
       if ((!isPrimary && backup?.prover !== this.address) || !facts || this.held.has(jobId)) continue;
-      this.held.set(jobId, { ...facts, stage: isPrimary ? 'queued' : 'standby' });
+      this.held.set(jobId, { ...facts, stage: isPrimary ? 'queued' : 'standby', ...UNBEGUN });
       if (this.chance('gives up', this.options.character.giveUpPercent)) {
-        this.later(this.between('gives up when', 0, 8_000), () => this.giveUp(jobId));
+        const reason = this.world.fate.pick(`${this.place} excuse`, EXCUSES);
+        this.later(this.between('gives up when', 0, 8_000), () => this.giveUp(jobId, reason));
       }
       if (!isPrimary && this.options.character.impatient) {
         this.later(this.between('hurries', 100, 3_000), () => this.start(jobId));
@@ -244,10 +275,16 @@ export class ProverParty {
     for (const [jobId, held] of this.held) {
       if (this.proving >= character.slots) return;
       if (held.stage !== 'queued') continue;
+      if (held.input !== 'there') {
+        this.askForInput(jobId, held);
+        continue;
+      }
       held.stage = 'proving';
       this.proving += 1;
       const shortestMs = Math.ceil(character.provingMs / 2);
-      this.later(this.between('proves', shortestMs, character.provingMs), () => {
+      const provingMs = this.between('proves', shortestMs, character.provingMs);
+      held.endMs = this.world.timeline.nowMs + provingMs;
+      this.later(provingMs, () => {
         this.proving -= 1;
         held.stage = 'delivered';
         if (this.held.get(jobId) === held) this.deliver(jobId, held);
@@ -256,8 +293,40 @@ export class ProverParty {
     }
   }
 
+  /** Asks for an input until it is there; gives the job back in time when it is not. */
+  private askForInput(jobId: string, held: Held): void {
+    if (held.input === 'asked') return;
+    held.input = 'asked';
+    const { network, coordinator, character } = this.options;
+    const { life } = this;
+    const hear = (answer: InputAnswer) => {
+      if (life !== this.life || this.held.get(jobId) !== held || held.input === 'there' || answer === 'refused') return;
+      held.input = 'there';
+      this.work();
+    };
+    const ask = () => {
+      if (this.held.get(jobId) !== held || held.input === 'there') return;
+      const isHopeless = this.world.timeline.nowMs + character.provingMs > held.deadlineMs;
+      if (isHopeless && character.cheatPercent === 0) {
+        this.giveUp(jobId, 'inputUnavailable');
+        return;
+      }
+      network.carry(`${this.place} asks`, () =>
+        coordinator.receiveInputQuestion(jobId, this.address, (answer) =>
+          network.carry(`${this.place} hears`, () => hear(answer)),
+        ),
+      );
+      this.later(this.between('asks again', 300, 1_500), ask);
+    };
+    ask();
+  }
+
   private deliver(jobId: string, { publicSignals, deadlineMs }: Held): void {
     const cheats = this.chance('cheats', this.options.character.cheatPercent);
+    if (this.world.unprovable.has(jobId) && !cheats) {
+      this.giveUp(jobId, 'witnessFailed');
+      return;
+    }
     const alters = cheats && this.chance('alters signals', 30);
     this.serial += 1;
     // Proof bytes are no identity: each proving of a statement gives others.
@@ -286,11 +355,11 @@ export class ProverParty {
     this.submit(message.jobId, publicSignals, zkProof, deadlineMs);
   }
 
-  private giveUp(jobId: string): void {
+  private giveUp(jobId: string, reason: GiveUp['reason'] = 'overloaded'): void {
     const held = this.held.get(jobId);
     if (!held) return;
     this.held.delete(jobId);
-    const message = { jobId, prover: this.address, reason: 'overloaded' as const, detail: '' };
+    const message = { jobId, prover: this.address, reason, detail: '' };
     const { digest, signature } = this.options.party.sign('GiveUp', message);
     this.send({ kind: 'giveUp', message, signature, digest }, held.deadlineMs);
     this.world.note('behaviour: gave up', blockIdOf(jobId));

@@ -1,6 +1,6 @@
 import { blockTerms } from '#protocol/blockTerms.js';
 import type { BlockRequest } from '#protocol/messages.js';
-import type { Hex } from '#protocol/units.js';
+import { type Hex, jobIdOf } from '#protocol/units.js';
 import type { Network } from './network.js';
 import { SIMULATED_CIRCUIT_ID } from './openingCommands.js';
 import type { Party } from './party.js';
@@ -44,6 +44,11 @@ export class RequesterParty {
       publicSignals: [`${index}`, `${index + 1}`, '7'],
       inputHash: `0x${'dd'.repeat(32)}` as Hex,
     }));
+    for (const index of jobs.keys()) {
+      const isUnprovable =
+        this.world.stormy() && fate.chance(`${this.place} unprovable`, this.world.weather.unprovablePercent);
+      if (isUnprovable) this.world.unprovable.add(jobIdOf(digest, index));
+    }
     const done = () => {
       this.unanswered -= 1;
     };

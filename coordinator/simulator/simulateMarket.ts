@@ -3,6 +3,7 @@ import { Books } from './books.js';
 import { drawCharacter, type Kind } from './character.js';
 import { Coordinator } from './coordinator.js';
 import { Fate } from './fate.js';
+import { InputStore } from './inputDesk.js';
 import { Network } from './network.js';
 import { openingCommands } from './openingCommands.js';
 import { type Party, partyOf } from './party.js';
@@ -68,7 +69,13 @@ export function simulateMarket(seed: number, options: SimulationOptions = {}): S
       trace?.(timeline.nowMs - START_MS, `VIOLATION ${text}`);
     },
     deliveries: new Map(),
+    inputs: { has: (jobId) => inputs.has(jobId) },
+    refused: new Set(),
+    everRefused: new Set(),
+    unprovable: new Set(),
+    challengeTruths: new Map(),
   };
+  const inputs = new InputStore(world);
   const storage = new Storage();
   const books = new Books(world, signed);
   const coordinator = new Coordinator(world, storage, books);

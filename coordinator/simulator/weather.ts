@@ -26,6 +26,10 @@ export interface Weather {
   /** The verifier. */
   verifierFailPercent: number;
   verifyMsMax: number;
+  /** Inputs that the store has lost when their provers ask for them. */
+  inputLossPercent: number;
+  /** Jobs of a block that no input can prove, as a fault in the splitting of blocks would make them. */
+  unprovablePercent: number;
 }
 
 /** A world without faults, as far as they can be kept out: messages still take their time, and so does the verifier. */
@@ -58,5 +62,7 @@ export function drawWeather(fate: Fate): Weather {
     flushEveryMs: pick('flush', [0, 40_000, 10_000]),
     verifierFailPercent: pick('verifierFail', [0, 0, 10, 40]),
     verifyMsMax: pick('verify', [10, 300, 4_000]),
+    inputLossPercent: pick('input loss', [0, 0, 10, 40]),
+    unprovablePercent: pick('unprovable', [0, 0, 5]),
   };
 }

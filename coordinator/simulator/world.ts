@@ -1,4 +1,6 @@
+import type { Hex } from '#protocol/units.js';
 import type { Fate } from './fate.js';
+import type { InputStore } from './inputDesk.js';
 import type { Timeline } from './timeline.js';
 import type { Weather } from './weather.js';
 
@@ -8,7 +10,9 @@ export type BrokenPart =
   | 'forgetsWakeUps'
   | 'paysUnverified'
   | 'ignoresDowntime'
-  | 'judgesBeforeGaps';
+  | 'judgesBeforeGaps'
+  | 'forgetsRefusals'
+  | 'believesClaims';
 
 /** What an honest prover did for a job, whatever the coordinator has seen of it. */
 export interface Delivery {
@@ -32,6 +36,14 @@ export interface World {
   violation(text: string): void;
   /** By `prover job`. */
   deliveries: Map<string, Delivery>;
+  inputs: Pick<InputStore, 'has'>;
+  /** By `prover job`: who was told last that its input cannot be served, and who ever was about to be. */
+  refused: Set<string>;
+  everRefused: Set<string>;
+  /** Jobs without a witness. */
+  unprovable: Set<string>;
+  /** Whether the zkProof of a challenge is valid, by the digest of its submission. */
+  challengeTruths: Map<Hex, boolean>;
 }
 
 /** Plans something again and again, at intervals around `everyMs`, while the world is stormy. */

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drawSample } from '#market/challenge.js';
 import { wakeUpsByEntity } from '#market/wakeUps.js';
+import type { EntryType } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
 import { CIRCUIT_ID, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
+import { entryOf, flawOf, type Log } from './honestLog.js';
 
 const CHALLENGE_MS = 600_000;
 const samples = Array.from({ length: 4 }, (_, index) => {
@@ -95,6 +97,55 @@ describe('a prover that is new to a circuit with samples', () => {
     expect(await market.submitChallenge(other, challengeId)).toMatchObject({ code: 'challengeOver' });
     const { executed } = await market.requestChallenge(party(12));
     expect(executed).toMatchObject({ ok: false, code: 'unknownProver' });
+  });
+});
+
+describe('a coordinator that bends the log of a challenge', () => {
+  const entry = <Type extends EntryType>(log: Log, type: Type) => entryOf(log, type, 0);
+  const lies: [string, (log: Log) => Log | undefined][] = [
+    ['lets a friend bid that has passed none', (log) => log.filter(({ type }) => !type.startsWith('challenge'))],
+    ['drops the verdict', (log) => log.filter(({ type }) => type !== 'challengePassed')],
+    ['passes what was never delivered', (log) => log.filter(({ type }) => type !== 'challengeReceived')],
+    [
+      'chooses the sample',
+      (log) => {
+        const issued = entry(log, 'challengeIssued');
+        issued.sampleIndex = (issued.sampleIndex + 1) % 4;
+      },
+    ],
+    [
+      'gives a friend more time',
+      (log) => {
+        entry(log, 'challengeIssued').dueMs += 1;
+      },
+    ],
+    [
+      'passes another than the one delivered',
+      (log) => {
+        entry(log, 'challengePassed').challengeId = `0x${'77'.repeat(32)}`;
+      },
+    ],
+    [
+      'has another prover deliver',
+      (log) => {
+        entry(log, 'challengeReceived').message.prover = party(11).address;
+      },
+    ],
+    [
+      'changes what was delivered',
+      (log) => {
+        entry(log, 'challengeReceived').message.contentHash = `0x${'77'.repeat(32)}`;
+      },
+    ],
+  ];
+
+  it.each(lies)('%s, is found out', async (_what, tell) => {
+    await market.passChallenge(prover);
+    expect(await bid(prover)).toMatchObject({ ok: true });
+    const log = throughText(memory.entries);
+    expect(flawOf(log)).toBeNull();
+    const bent = structuredClone(log);
+    expect(flawOf(tell(bent) ?? bent)).not.toBeNull();
   });
 });
 

@@ -5,12 +5,12 @@
 
 import { isRevealing } from '#market/commitReveal.js';
 import { awaitsWitness } from '#market/fault.js';
-import { parametersOf } from '#market/state.js';
+import { parametersOf, recordKey } from '#market/state.js';
 import { scheduleOf } from '#protocol/blockTerms.js';
 import type { Bid, BlockRequest } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
 import type { Hex } from '#protocol/units.js';
-import { DOMAIN, ETH, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
+import { CIRCUIT_ID, DOMAIN, ETH, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
 
 /** Numbers from a seed: mulberry32. */
 export class Dice {
@@ -51,6 +51,10 @@ function partyOf(seed: number, signed: boolean): Party {
   return known;
 }
 
+const SAMPLES = [0, 1, 2].map((at) => {
+  return { publicSignals: [`${at}`, '1', '2'], inputHash: `0x${'0'.repeat(63)}${at}` as Hex };
+});
+
 interface Waiting {
   jobId: string;
   submissionId: Hex;
@@ -77,26 +81,32 @@ export class RandomMarket {
 
   /** Opens the market: two requesters, two to six provers, of which some share an owner. */
   async open(): Promise<void> {
-    await this.driver.open({
+    const parameters = {
       leaseMs: 4_000,
       downtimeMsMin: 1_000,
       invalidProofsMax: 2,
       provingSamplesMin: 2,
       bidRevealMs: 2_000,
-    });
+      challengeMs: 10_000,
+    };
+    // One market in four asks for challenges.
+    await this.driver.open(parameters, this.dice.chance(25) ? SAMPLES : []);
     await this.driver.run({ kind: 'startCoordinator', lastSignMs: this.driver.nowMs, cause: 'start' });
     for (const requester of this.requesters) await this.driver.fund(requester.address, 40n * ETH);
     const count = 2 + this.dice.below(5);
     for (let index = 0; index < count; index += 1) {
       const owner = this.dice.chance(30) ? partyOf(20, this.signed) : undefined;
       const fundsWei = this.dice.pick([0n, ETH, 3n * ETH, 50n * ETH, 50n * ETH]);
-      this.provers.push(await this.driver.prover(10 + index, owner, fundsWei, partyOf(10 + index, this.signed)));
+      const prover = await this.driver.prover(10 + index, owner, fundsWei, partyOf(10 + index, this.signed));
+      this.provers.push(prover);
+      if (this.dice.chance(90)) await this.driver.passChallenge(prover);
     }
   }
 
   async step(): Promise<void> {
     const roll = this.dice.below(100);
-    if (roll < 8) await this.submitBlock();
+    if (roll < 7) await this.submitBlock();
+    else if (roll < 8) await this.challenge();
     else if (roll < 32) await this.bid();
     else if (roll < 36) await this.openBids();
     else if (roll < 37) await this.setParameters();
@@ -107,7 +117,7 @@ export class RandomMarket {
     else if (roll < 88) await this.giveUp();
     else if (roll < 90) await this.noteInput();
     else if (roll < 91) await this.checkWitness();
-    else if (roll < 93) await this.predictMiss();
+    else if (roll < 92) await this.predictMiss();
     else if (roll < 95) await this.missLease();
     else if (roll < 98) await this.goAway();
     else await this.driver.fund(this.dice.pick([...this.requesters, ...this.provers]).address, ETH);
@@ -121,6 +131,16 @@ export class RandomMarket {
       await this.checkWitness();
       await this.driver.advance(100_000);
     }
+  }
+
+  /** One step of a challenge: asked for, delivered, judged. */
+  private async challenge(): Promise<void> {
+    const { dice, driver } = this;
+    const prover = dice.pick(this.provers);
+    const open = driver.state.challenges.get(recordKey(prover.address, CIRCUIT_ID));
+    if (!open || dice.chance(20)) await driver.requestChallenge(prover);
+    else if (open.status === 'received') await driver.judgeChallenge(prover, open.challengeId, dice.chance(70));
+    else await driver.submitChallenge(prover, open.challengeId, `try ${dice.below(3)}`);
   }
 
   private async submitBlock(): Promise<void> {

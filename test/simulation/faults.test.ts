@@ -10,12 +10,17 @@ const MUST_HAPPEN = [
   'activation: gaveUp',
   'activation: invalidZkProof',
   'activation: leaseMissed',
+  'activation: predictedMiss',
   'activation: startTime',
   'behaviour: stole a zkProof',
+  'challenge: failed',
+  'challenge: passed',
   'ending: a bond was excused',
   'ending: a bond was slashed',
   'ending: expired, deadlinePassed',
   'ending: expired, noBids',
+  'ending: expired, unsatisfiable',
+  'ending: on time against its own forecast',
   'ending: proven by backup',
   'ending: proven by primary',
   'ending: proven by primary, after activation',
@@ -28,6 +33,7 @@ const MUST_HAPPEN = [
   'fault: coordinator crashed before a commit',
   'fault: coordinator stood still',
   'fault: database away',
+  'fault: input lost',
   'fault: message delayed',
   'fault: message duplicated',
   'fault: message lost',
@@ -35,6 +41,7 @@ const MUST_HAPPEN = [
   'fault: queue flushed',
   'fault: verifier failed',
   'gap on record: stall',
+  'give-up: excused',
   'gap on record: start',
 ];
 
@@ -72,6 +79,8 @@ describe('a coordinator that is broken on purpose is caught', () => {
     ['paysUnverified', 'I6'],
     ['ignoresDowntime', 'innocent'],
     ['judgesBeforeGaps', 'innocent'],
+    ['forgetsRefusals', 'innocent'],
+    ['believesClaims', 'witness'],
   ];
   it.each(cases)('%s breaks %s', (broken, invariant) => {
     let caught: string | undefined;
