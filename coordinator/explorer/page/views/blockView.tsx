@@ -144,7 +144,7 @@ function Jobs({ data: { jobs, progress }, chosen }: { data: BlockData; chosen?: 
             cell: ({ backup, standbyFeeWei }) => (backup ? prices.text(standbyFeeWei) : '–'),
           },
           {
-            head: 'Promised (s)',
+            head: 'Reckoned (s)',
             isNumber: true,
             cell: ({ primary }) => (primary ? seconds(primary.provingMsP95) : '–'),
           },

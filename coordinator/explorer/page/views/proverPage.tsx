@@ -118,8 +118,8 @@ function Summary({ address, account, jobs, postings }: SummaryProps) {
   );
 }
 
-/** What the award took this prover to promise for the proving itself: its p95, queue not counted. */
-function promisedMs(job: JobBrief, address: string): number {
+/** The p95 that the award reckoned with: the larger of promised and measured. */
+function reckonedMs(job: JobBrief, address: string): number {
   return (job.primary?.prover === address ? job.primary : job.backup)!.provingMsP95;
 }
 
@@ -143,8 +143,8 @@ function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
         colour: '--blue',
       },
       {
-        label: 'Promised',
-        values: delivered.map((job) => promisedMs(job, address) / 1_000),
+        label: 'Reckoned',
+        values: delivered.map((job) => reckonedMs(job, address) / 1_000),
         style: 'dashed' as const,
         colour: '--amber',
       },
@@ -154,10 +154,13 @@ function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
   if (delivered.length < 2) return null;
   return (
     <section class="panel">
-      <h2>Promised and actual proving times</h2>
-      <p class="quiet">Dots above the dashed line took longer than promised for 95 of 100 jobs.</p>
+      <h2>Proving times, reckoned and actual</h2>
+      <p class="quiet">
+        The dashed line is the time that the award reckoned with, for 95 of 100 jobs: as promised in the bid, or as measured
+        where that was longer. Dots are what it took.
+      </p>
       <Chart
-        title="Proving time of each delivered job against the time promised"
+        title="Proving time of each delivered job against the time reckoned with"
         times={times}
         lines={lines}
         unit="s"
@@ -193,7 +196,7 @@ function Jobs({ address, jobs }: { address: string; jobs: JobBrief[] }) {
             isNumber: true,
             cell: (job) => money.text(roleOf(job) === 'primary' ? job.priceWei : job.standbyFeeWei),
           },
-          { head: 'Promised (s)', isNumber: true, cell: (job) => seconds(promisedMs(job, address)) },
+          { head: 'Reckoned (s)', isNumber: true, cell: (job) => seconds(reckonedMs(job, address)) },
           {
             head: 'Took (s)',
             isNumber: true,
