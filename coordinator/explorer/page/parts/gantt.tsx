@@ -8,6 +8,8 @@ interface Stretch {
   fromMs: number;
   toMs: number;
   words: string;
+  /** What concerns the backup stands below what concerns the primary. */
+  isLower: boolean;
 }
 
 interface GanttProps {
@@ -58,10 +60,10 @@ export function Gantt({ jobs, rounds, submittedAtMs, nowMs, nameOf, chosenJob }:
             {job.backupStartMs !== null && job.backupStartMs < endMs && (
               <i class="mark soft" style={{ left: place(job.backupStartMs) }} />
             )}
-            {stretches[at]!.map(({ kind, fromMs, toMs, words }) => (
+            {stretches[at]!.map(({ kind, fromMs, toMs, words, isLower }) => (
               <span
                 key={`${kind} ${fromMs}`}
-                class={`bar ${kind} ${kind === 'standby' || kind === 'backup' ? 'lower' : 'upper'}`}
+                class={`bar ${kind} ${isLower ? 'lower' : 'upper'}`}
                 title={words}
                 style={{ left: place(fromMs), width: `${(Math.max(0, toMs - fromMs) / spanMs) * 100}%` }}
               />
@@ -121,9 +123,10 @@ function stretchesOf(
 ): Stretch[] {
   const endMs = job.endedAtMs ?? nowMs;
   const found: Stretch[] = [];
-  const add = (kind: Stretch['kind'], fromMs: number, toMs: number, what: string) => {
+  const add = (kind: Stretch['kind'], fromMs: number, toMs: number, what: string, isLower = false) => {
     const [from, to] = [fromMs, Math.max(fromMs, Math.min(toMs, endMs))];
-    found.push({ kind, fromMs: from, toMs: to, words: `${what}, ${clockTime(from, true)}, ${duration(to - from)}` });
+    const words = `${what}, ${clockTime(from, true)}, ${duration(to - from)}`;
+    found.push({ kind, fromMs: from, toMs: to, words, isLower });
   };
   for (const { jobIds, openedAtMs, clearedAtMs, step } of rounds) {
     if (jobIds.includes(job.jobId)) add('bidding', openedAtMs, clearedAtMs ?? nowMs, `bidding, round ${step + 1}`);
@@ -135,12 +138,12 @@ function stretchesOf(
     add('primary', awardedAtMs, gaveUp ? (activatedAtMs ?? endMs) : endMs, what);
   }
   if (backup && awardedAtMs !== null) {
-    add('standby', awardedAtMs, activatedAtMs ?? endMs, `backup ${nameOf(backup.prover)} standing by`);
-    if (activatedAtMs !== null) add('backup', activatedAtMs, endMs, `backup ${nameOf(backup.prover)} proving`);
+    add('standby', awardedAtMs, activatedAtMs ?? endMs, `backup ${nameOf(backup.prover)} standing by`, true);
+    if (activatedAtMs !== null) add('backup', activatedAtMs, endMs, `backup ${nameOf(backup.prover)} proving`, true);
   }
-  for (const { receivedAtMs, verdict, prover } of job.submissions) {
+  for (const { receivedAtMs, verdict, prover, role } of job.submissions) {
     const toMs = verdict === 'invalid' ? receivedAtMs : endMs;
-    add('verification', receivedAtMs, toMs, `zkProof of ${nameOf(prover)}: ${verdict}`);
+    add('verification', receivedAtMs, toMs, `zkProof of ${nameOf(prover)}: ${verdict}`, role === 'backup');
   }
   return found;
 }

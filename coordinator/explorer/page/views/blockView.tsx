@@ -1,3 +1,4 @@
+import { useEffect } from 'preact/hooks';
 import type { PostingGroup } from '#protocol/browseViews.js';
 import { blockIdOf } from '#protocol/units.js';
 import type { BlockView as BlockFacts, JobView, RoundView } from '#protocol/views.js';
@@ -15,6 +16,9 @@ import { Table } from '../parts/table.js';
 import { dateTime, duration, seconds } from '../parts/time.js';
 import { causeInWords, inWords, poolInWords } from '../parts/words.js';
 import { BlockMoney } from './blockMoney.js';
+
+/** How often an open block is read again: what agents report makes no entries. In milliseconds. */
+const PROGRESS_MS = 3_000;
 
 interface BlockData {
   block: BlockFacts;
@@ -35,6 +39,12 @@ export function BlockView({ blockId, job }: { blockId: string; job?: string | un
   const isOpen = value?.block.status === 'open';
   const nowMs = useNow(isOpen);
   const { provers } = useMarket();
+  const { reload } = loaded;
+  useEffect(() => {
+    if (!isOpen) return;
+    const timer = setInterval(reload, PROGRESS_MS);
+    return () => clearInterval(timer);
+  }, [isOpen, reload]);
   if (!value) return <Notice of={loaded} what={`the block ${shortId(blockId)}`} />;
   const nameOf = (address: string) => provers.get(address)?.name ?? shortId(address);
   const { block, jobs, rounds } = value;
@@ -52,11 +62,9 @@ export function BlockView({ blockId, job }: { blockId: string; job?: string | un
           chosenJob={job}
         />
       </section>
-      <Jobs data={value} chosen={job} />
-      <div class="columns uneven">
-        <BlockMoney postings={value.postings} requester={block.request.requester} nameOf={nameOf} />
-        <Terms block={block} rounds={rounds} />
-      </div>
+      <Jobs data={value} chosen={job} nameOf={nameOf} />
+      <BlockMoney postings={value.postings} requester={block.request.requester} nameOf={nameOf} />
+      <Terms block={block} rounds={rounds} />
     </>
   );
 }
@@ -118,7 +126,15 @@ function Head({ data: { block, jobs } }: { data: BlockData }) {
   );
 }
 
-function Jobs({ data: { jobs, progress }, chosen }: { data: BlockData; chosen?: string | undefined }) {
+function Jobs({
+  data: { jobs, progress },
+  chosen,
+  nameOf,
+}: {
+  data: BlockData;
+  chosen?: string | undefined;
+  nameOf: (address: string) => string;
+}) {
   const prices = moneyFormat(jobs.flatMap(({ priceWei, standbyFeeWei }) => [priceWei, standbyFeeWei]));
   return (
     <section class="panel">
@@ -153,7 +169,7 @@ function Jobs({ data: { jobs, progress }, chosen }: { data: BlockData; chosen?: 
             isNumber: true,
             cell: ({ provingMs }) => (provingMs === null ? '–' : seconds(provingMs)),
           },
-          { head: 'How it goes', isText: true, cell: (job) => storyOf(job, progress) },
+          { head: 'How it goes', isText: true, cell: (job) => storyOf(job, progress, nameOf) },
         ]}
       />
     </section>
@@ -161,14 +177,17 @@ function Jobs({ data: { jobs, progress }, chosen }: { data: BlockData; chosen?: 
 }
 
 /** Where a job stands, in a few words. */
-function storyOf(job: JobView, progress: BlockData['progress']): string {
+function storyOf(job: JobView, progress: BlockData['progress'], nameOf: (address: string) => string): string {
   const called = job.activationCause && `backup called: ${causeInWords(job.activationCause)}`;
   if (job.outcome === 'proven') return [`proven by the ${job.deliveredBy}`, called].filter(Boolean).join('; ');
   if (job.outcome === 'expired') return `expired: ${inWords(job.outcomeReason ?? '')}`;
   if (job.status === 'open') return 'taking bids';
   const told = progress
     .filter(({ jobId, stage }) => jobId === job.jobId && stage !== 'standby')
-    .map(({ stage, progressPpm }) => `${stage} ${Math.round(progressPpm / 10_000)}\u202f%`);
+    .map(
+      ({ prover, stage, progressPpm }) =>
+        `${nameOf(prover)}: ${stage}${progressPpm > 0 ? ` ${Math.round(progressPpm / 10_000)}\u202f%` : ''}`,
+    );
   return [called ?? 'being proven', ...told].join('; ');
 }
 

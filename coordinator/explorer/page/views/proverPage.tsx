@@ -156,8 +156,8 @@ function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
     <section class="panel">
       <h2>Proving times, reckoned and actual</h2>
       <p class="quiet">
-        The dashed line is the time that the award reckoned with, for 95 of 100 jobs: as promised in the bid, or as measured
-        where that was longer. Dots are what it took.
+        The dashed line is the time that the award reckoned with, for 95 of 100 jobs: as promised in the bid, or as
+        measured where that was longer. Dots are what it took.
       </p>
       <Chart
         title="Proving time of each delivered job against the time reckoned with"
