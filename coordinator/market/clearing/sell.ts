@@ -40,10 +40,15 @@ function clearedAgain(seats: readonly Seat[], jobCount: number, terms: Terms, co
 function saleOf(seats: readonly Seat[], jobCount: number, terms: Terms): Sale & { isExact: boolean } {
   const usable = seats.filter(({ profile }) => profile.canPrimary || profile.canStandby);
   if (isSmall(usable, jobCount, terms)) return { ...sellExactly(usable, jobCount, terms), isExact: true };
-  const first = sellGreedily(new Floor(usable, terms), jobCount);
-  const sold = terms.award === 'cheapest' ? improve(usable, first, jobCount, terms) : first;
+  const sold = sellJobByJob(usable, jobCount, terms);
   // The best option for a single job is the cheapest round.
   return { sold, cost: costOfSale(sold, jobCount, terms), isExact: jobCount === 1 };
+}
+
+/** The way of larger rounds: the best option first, then improved; the fastest are left as they are. */
+export function sellJobByJob(seats: readonly Seat[], jobCount: number, terms: Terms): Option[] {
+  const sold = sellGreedily(new Floor(seats, terms), jobCount);
+  return terms.award === 'cheapest' ? improve(seats, sold, jobCount, terms) : sold;
 }
 
 /** True for rounds whose cheapest clearing is found by looking at all. The fastest are found job by job anyway. */
