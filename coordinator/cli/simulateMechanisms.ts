@@ -1,10 +1,18 @@
 /** `understudy simulate mechanisms`: ours beside other ways to sell proofs, under the same luck. */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { compare } from '../simulator/mechanisms/compare.js';
+import { type Comparison, compare } from '../simulator/mechanisms/compare.js';
 import { type GridName, gridCells } from '../simulator/mechanisms/grid.js';
-import { type CellSummary, HEADINGS, rowsOf, summarise } from '../simulator/mechanisms/report.js';
+import {
+  type CellSummary,
+  HEADINGS,
+  rowsOf,
+  STUDY_HEADINGS,
+  studyRowsOf,
+  summarise,
+} from '../simulator/mechanisms/report.js';
+import { type StudySummary, studiesOf, summariseStudy } from '../simulator/mechanisms/studies.js';
 import { runProgram, wholeNumber } from './commandLine.js';
 import { table } from './start/summary.js';
 
@@ -25,6 +33,7 @@ interface Flags {
   from: number;
   jobs: number;
   json?: string;
+  charts?: string;
 }
 
 /** Runs the subcommand. @returns the exit code */
@@ -36,23 +45,44 @@ export async function run(args: string[]): Promise<number> {
     .option('--from <seed>', 'the first seed', wholeNumber(0, SEED_MAX), 1)
     .option('--jobs <count>', 'threads', wholeNumber(1, JOBS_MAX), Math.min(availableParallelism(), JOBS_MAX))
     .option('--json <file>', 'write every figure of every cell with its interval')
+    .option('--charts <folder>', 'draw charts there, as SVG and PNG')
     .addHelpText('after', EXAMPLES)
     .action(runComparison);
   return runProgram(program, args);
 }
 
-async function runComparison({ grid, seeds, from, jobs, json }: Flags): Promise<void> {
-  const comparison = await compare(gridCells(grid, seeds), from, jobs, progress());
-  const summaries = summarise(comparison);
-  for (const summary of summaries) console.log(`\n${titleOf(summary)}\n${table(HEADINGS, rowsOf(summary))}`);
-  const { events, tookSec } = comparison;
+async function runComparison({ grid, seeds, from, jobs, json, charts }: Flags): Promise<void> {
+  const plan = { cells: gridCells(grid, seeds), studies: studiesOf(grid, seeds) };
+  const comparison = await compare(plan, from, jobs, progress());
+  const cells = summarise(comparison);
+  const studies = comparison.studies.map((study, index) => ({ study, rows: summariseStudy(comparison.gains[index]!) }));
+  for (const cell of cells) console.log(`\n${titleOf(cell)}\n${table(HEADINGS, rowsOf(cell))}`);
+  for (const study of studies) console.log(`\n${studyTitleOf(study)}\n${table(STUDY_HEADINGS, studyRowsOf(study))}`);
+  if (charts) await drawCharts(cells, studies, charts);
+  if (json) await writeFile(json, `${JSON.stringify({ cells, studies }, null, 1)}\n`);
+  console.log(`\n${speedOf(comparison, jobs)}`);
+}
+
+function speedOf({ events, tookSec }: Comparison, jobs: number): string {
   const rate = Math.round(events / tookSec);
-  console.log(`\n${events} events in ${tookSec.toFixed(1)} s on ${jobs} threads: ${rate} simulated events a second`);
-  if (json) await writeFile(json, `${JSON.stringify({ events, tookSec, cells: summaries }, null, 1)}\n`);
+  return `${events} events in ${tookSec.toFixed(1)} s on ${jobs} threads: ${rate} simulated events a second`;
+}
+
+/** The chart libraries are large and loaded only here. */
+async function drawCharts(cells: CellSummary[], studies: StudySummary[], folder: string): Promise<void> {
+  const { chartsOf } = await import('../simulator/mechanisms/charts.js');
+  const { writeCharts } = await import('../simulator/mechanisms/renderChart.js');
+  await mkdir(folder, { recursive: true });
+  await writeCharts(chartsOf(cells, studies), folder);
 }
 
 function titleOf({ cell }: CellSummary): string {
   return `${cell.group}: ${cell.title} (${cell.seeds} seeds)`;
+}
+
+function studyTitleOf({ study: { kind, title, mechanism, seeds } }: StudySummary): string {
+  const what = { round: 'lies in one round', market: 'lies over a market', ownBackup: "being one's own backup" }[kind];
+  return `${what}: ${title}, ${mechanism} (${seeds} seeds)`;
 }
 
 /** A bar with the time left, on a terminal only. */

@@ -1,10 +1,11 @@
 /** All-pay race: every job is open to everybody from its arrival on, and the first zkProof takes the posted prize. */
 import { openRace } from './openRace.js';
+import { postedPriceWei } from './randomFallback.js';
 import { MEDIAN_COST_WEI } from './scenario.js';
 import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
 
-/** The prize as a share of the max price. */
-const PRIZE_SHARE = 0.6;
+/** The prize, in posted prices of the random assignment: whoever may lose a race asks more. */
+const PRIZE_TIMES = 1.33;
 
 export class AllPayRace implements Mechanism {
   private readonly market: SimMarket;
@@ -12,7 +13,8 @@ export class AllPayRace implements Mechanism {
 
   constructor(market: SimMarket) {
     this.market = market;
-    this.prizeWei = Math.round(PRIZE_SHARE * market.scenario.maxPriceTimes * MEDIAN_COST_WEI);
+    const maxWei = market.scenario.maxPriceTimes * MEDIAN_COST_WEI;
+    this.prizeWei = Math.min(maxWei, Math.round(PRIZE_TIMES * postedPriceWei(market)));
   }
 
   open(jobs: SimJob[]): void {

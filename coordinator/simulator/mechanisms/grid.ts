@@ -1,11 +1,20 @@
 /** The cells of the comparison. */
-import { MECHANISM_NAMES, type MechanismName } from './mechanisms.js';
+import { MECHANISM_NAMES, type MechanismName, OUR_NAMES } from './mechanisms.js';
 import { BASE_SCENARIO, type Scenario } from './scenario.js';
 import type { Length } from './workload.js';
 
 export interface Cell {
   /** Which chart and table it belongs to. */
-  group: 'base' | 'failures and load' | 'provers' | 'deadline' | 'miss cost' | 'block size' | 'speeds' | 'owners';
+  group:
+    | 'base'
+    | 'failures and load'
+    | 'provers'
+    | 'deadline'
+    | 'miss cost'
+    | 'block size'
+    | 'speeds and owners'
+    | 'agents that hang'
+    | 'what if';
   title: string;
   scenario: Scenario;
   mechanisms: readonly MechanismName[];
@@ -25,11 +34,13 @@ const FAILURES: Record<string, Partial<Scenario>> = {
   '0 to 40 % fail': { failing: 0.2, failingSpread: 1 },
   'region lost': { failing: 0.05, regionLost: true },
 };
+/** The base cell has so many times the seeds. */
+const BASE_TIMES = 4;
 const LOADS = [0.05, 0.5, 0.9, 1.2];
 
 /** The cells of a grid. @param seeds - how many in each cell, where that is not the grid's own number */
 export function gridCells(grid: GridName, seeds?: number): Cell[] {
-  return grid === 'small' ? smallGrid(seeds ?? 4) : fullGrid(seeds ?? 12);
+  return grid === 'small' ? smallGrid(seeds ?? 4) : fullGrid(seeds ?? 5);
 }
 
 function cellOf(group: Cell['group'], title: string, change: Partial<Scenario>, seeds: number, length: Length): Cell {
@@ -54,25 +65,51 @@ function fullGrid(seeds: number): Cell[] {
   const length = { warmUpJobs: 300, measuredJobs: 500 };
   const cell = (group: Cell['group'], title: string, change: Partial<Scenario>) =>
     cellOf(group, title, change, seeds, length);
-  const cells = [cellOf('base', 'base', {}, 2 * seeds, length)];
+  const cells = [cellOf('base', 'base', {}, BASE_TIMES * seeds, length)];
   for (const [failures, change] of Object.entries(FAILURES)) {
     for (const load of LOADS) {
       cells.push(cell('failures and load', `${failures}, load ${percent(load)}`, { ...change, load }));
     }
   }
-  for (const provers of [10, 30, 100]) cells.push(cell('provers', `${provers} provers`, { provers }));
-  const large = { provers: 1_000, jobsPerBlock: 32 };
-  cells.push(cellOf('provers', '1,000 provers', large, Math.min(3, seeds), length));
-  for (const deadlineTimes of [2, 3, 4, 6, 10]) {
+  for (const provers of [10, 100]) cells.push(cell('provers', `${provers} provers`, { provers }));
+  const crowd = cellOf('provers', '1,000 provers', { provers: 1_000, jobsPerBlock: 32 }, Math.min(2, seeds), length);
+  const others = MECHANISM_NAMES.filter((name) => !(OUR_NAMES as readonly string[]).includes(name));
+  cells.push({ ...crowd, mechanisms: ['vickrey + backup + pool', ...others] });
+  for (const deadlineTimes of [2, 3, 6, 10]) {
     cells.push(cell('deadline', `${deadlineTimes} proving times`, { deadlineTimes }));
   }
-  for (const missCostTimes of [1, 3, 10, 30]) {
+  for (const missCostTimes of [1, 3, 30]) {
     cells.push(cell('miss cost', `${missCostTimes} proving costs`, { missCostTimes }));
   }
-  for (const jobsPerBlock of [1, 4, 16]) cells.push(cell('block size', `${jobsPerBlock} jobs`, { jobsPerBlock }));
-  cells.push(cell('speeds', 'lognormal', {}), cell('speeds', 'Pareto', { speeds: 'pareto' }));
-  cells.push(cell('owners', 'one prover, one job a round', { jobsPerBid: 1 }));
-  cells.push(cell('owners', 'one prover, many jobs', {}));
-  cells.push(cell('owners', 'three provers, many jobs', { proversPerOwner: 3 }));
-  return cells;
+  for (const jobsPerBlock of [1, 16]) cells.push(cell('block size', `${jobsPerBlock} jobs`, { jobsPerBlock }));
+  cells.push(cell('speeds and owners', 'Pareto speeds', { speeds: 'pareto' }));
+  cells.push(cell('speeds and owners', 'one job a round each', { jobsPerBid: 1 }));
+  cells.push(cell('speeds and owners', 'three provers an owner', { proversPerOwner: 3 }));
+  cells.push(cell('agents that hang', '20 % hang, load 50 %', { hangs: true }));
+  cells.push(cell('agents that hang', '20 % hang, load 5 %', { hangs: true, load: 0.05 }));
+  return [...cells, ...whatIfs(seeds, length)];
+}
+
+/** Other parameters and one other rule, for the variants that they touch. */
+function whatIfs(seeds: number, length: Length): Cell[] {
+  const changes: Record<string, Partial<Scenario>> = {
+    'as it is': {},
+    'priorJobs 5': { parameters: { priorJobs: 5 } },
+    'prior on-time 80 %': { parameters: { priorOnTimePpm: [760_000, 780_000, 790_000, 795_000, 800_000, 800_000] } },
+    'lateDamageBps 500': { parameters: { lateDamageBps: 500 } },
+    'lateDamageBps 5,000': { parameters: { lateDamageBps: 5_000 } },
+    'slashRescuerBps 0': { parameters: { slashRescuerBps: 0 } },
+    'slashRescuerBps 10,000': { parameters: { slashRescuerBps: 10_000 } },
+    'leaseMs 30,000': { parameters: { leaseMs: 30_000 } },
+    'outcomesMax 30': { parameters: { outcomesMax: 30 } },
+    'standby duties counted at 40 %': { standbyWeight: 0.4 },
+    'standby duties counted at 20 %': { standbyWeight: 0.2 },
+    'hang, as it is': { hangs: true },
+    'hang, standby duties counted at 40 %': { hangs: true, standbyWeight: 0.4 },
+  };
+  const mechanisms = ['vickrey + backup + pool', 'vickrey + backup'] as const;
+  return Object.entries(changes).map(([title, change]) => ({
+    ...cellOf('what if', title, change, seeds, length),
+    mechanisms,
+  }));
 }

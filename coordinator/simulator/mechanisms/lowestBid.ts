@@ -4,15 +4,15 @@
  * lowest bid. Whoever does not deliver is not paid, and nobody steps in.
  */
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
-import { breakEvenWei, type Prover } from './population.js';
+import { breakEvenWei } from './population.js';
 import { holdRounds } from './retryRounds.js';
 import { BID_WINDOWS_MS, MEDIAN_COST_WEI } from './scenario.js';
 import { rivalsOf, shadedBids } from './shading.js';
 import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
+import { HONEST, type Offer, offerOf } from './strategy.js';
 
 interface Bid {
-  prover: Prover;
-  bidWei: number;
+  offer: Offer;
   wonInRound: number;
 }
 
@@ -27,10 +27,10 @@ export class LowestBid implements Mechanism {
   private readonly rule: 'cheapestBid' | 'secondPrice';
   private readonly maxWei: number;
   /** What each prover asks: it is the same for every job. */
-  private readonly asked: readonly { prover: Prover; bidWei: number }[];
+  private readonly asked: readonly Offer[];
   private readonly priceWei = new Map<SimJob, number>();
 
-  constructor(market: SimMarket, rule: 'cheapestBid' | 'secondPrice') {
+  constructor(market: SimMarket, rule: 'cheapestBid' | 'secondPrice', strategy = HONEST) {
     this.market = market;
     this.rule = rule;
     this.maxWei = market.scenario.maxPriceTimes * MEDIAN_COST_WEI;
@@ -38,9 +38,10 @@ export class LowestBid implements Mechanism {
     const own = provers.map((prover) => breakEvenWei(prover, 0));
     const bids = rule === 'cheapestBid' ? shadedBids(own, rivalsOf(scenario, provers), this.maxWei) : own;
     this.asked = provers
-      .map((prover, index) => ({ prover, bidWei: bids[index]! }))
-      .filter(({ bidWei }) => bidWei <= this.maxWei)
-      .sort((a, b) => a.bidWei - b.bidWei || a.prover.index - b.prover.index);
+      .map((prover, index) => strategy.offer(offerOf(prover, bids[index]!, scenario)))
+      .filter((offer) => offer !== null)
+      .filter(({ priceWei }) => priceWei <= this.maxWei)
+      .sort((a, b) => a.priceWei - b.priceWei || a.prover.index - b.prover.index);
   }
 
   open(jobs: SimJob[]): void {
@@ -66,15 +67,13 @@ export class LowestBid implements Mechanism {
   }
 
   private close(jobs: SimJob[]): SimJob[] {
-    const bids = this.asked
-      .filter(({ prover }) => this.market.isUp(prover))
-      .map((asked) => ({ ...asked, wonInRound: 0 }));
+    const bids = this.asked.filter(({ prover }) => this.market.isUp(prover)).map((offer) => ({ offer, wonInRound: 0 }));
     return jobs.filter((job) => {
       const sale = this.sell(job, bids);
       if (!sale) return true;
       sale.bid.wonInRound += 1;
       this.priceWei.set(job, sale.priceWei);
-      this.market.assign(job, sale.bid.prover);
+      this.market.assign(job, sale.bid.offer.prover);
       return false;
     });
   }
@@ -84,19 +83,22 @@ export class LowestBid implements Mechanism {
     for (const bid of bids) {
       if (!this.canTake(bid, job)) continue;
       if (!winner) winner = bid;
-      else if (bid.prover.owner !== winner.prover.owner)
-        return { bid: winner, priceWei: this.priceOf(winner, bid.bidWei) };
-      if (this.rule === 'cheapestBid') return { bid: winner, priceWei: winner.bidWei };
+      else if (bid.offer.prover.owner !== winner.offer.prover.owner)
+        return { bid: winner, priceWei: this.priceOf(winner, bid.offer.priceWei) };
+      if (this.rule === 'cheapestBid') return { bid: winner, priceWei: winner.offer.priceWei };
     }
     return winner && { bid: winner, priceWei: this.priceOf(winner, this.maxWei) };
   }
 
   private priceOf(winner: Bid, secondWei: number): number {
-    return this.rule === 'cheapestBid' ? winner.bidWei : secondWei;
+    return this.rule === 'cheapestBid' ? winner.offer.priceWei : secondWei;
   }
 
-  private canTake({ prover, wonInRound }: Bid, job: SimJob): boolean {
-    if (wonInRound >= this.market.scenario.jobsPerBid) return false;
-    return this.market.workshopOf(prover).promisedFinishMs() <= job.deadlineMs - DEFAULT_PARAMETERS.deliveryMarginMs;
+  private canTake({ offer: { prover, maxJobs, promisedMs }, wonInRound }: Bid, job: SimJob): boolean {
+    if (wonInRound >= maxJobs) return false;
+    return (
+      this.market.workshopOf(prover).promisedFinishMs(promisedMs) <=
+      job.deadlineMs - DEFAULT_PARAMETERS.deliveryMarginMs
+    );
   }
 }

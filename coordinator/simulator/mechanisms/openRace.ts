@@ -6,7 +6,7 @@ import { normalShare } from './draws.js';
 import { deliveryChance, type Prover, provingCostWei } from './population.js';
 import { DURATION_SIGMA } from './scenario.js';
 import type { SimJob, SimMarket } from './simMarket.js';
-import { raceTheory } from './theory.js';
+import { isLost, raceTheory } from './theory.js';
 
 /** How often the prospects are looked at again, from the opening to the deadline. */
 const LOOKS = 8;
@@ -27,11 +27,14 @@ export function openRace(market: SimMarket, job: SimJob, prizeAt: (atMs: number)
   const stepMs = Math.max(1, Math.floor((job.deadlineMs - market.nowMs) / LOOKS));
   const look = () => {
     if (job.endedMs !== null) return;
-    for (const prover of newEntrants(market, job, runners, prizeAt)) {
+    const entrants = newEntrants(market, job, runners, prizeAt);
+    const isHopeless = job.works.every(isLost);
+    const chance = isHopeless ? raceTheory(entrants, job.deadlineMs - market.nowMs) : 0;
+    job.poolTheory = (job.poolTheory ?? 0) + chance;
+    for (const prover of entrants) {
       runners.push({ prover, startMs: market.nowMs });
-      market.assign(job, prover);
+      job.poolWorks.add(market.assign(job, prover));
     }
-    job.poolTheory = raceTheory(runners, job.deadlineMs);
     if (market.nowMs + stepMs < job.deadlineMs) market.timeline.after(stepMs, look);
   };
   look();
@@ -45,7 +48,7 @@ function newEntrants(
   prizeAt: (atMs: number) => number,
 ): Prover[] {
   const { nowMs } = market;
-  const tried = new Set(job.works.map((work) => work.prover.index));
+  const tried = new Set(job.works.map((work) => work.prover.machine));
   const field = runners.filter((runner) => expectedEndMs(runner) > nowMs);
   const entrants: Prover[] = [];
   for (const prover of idleBySpeed(market, tried)) {
@@ -61,7 +64,7 @@ function newEntrants(
 function idleBySpeed(market: SimMarket, tried: ReadonlySet<number>): Prover[] {
   return market
     .upProvers()
-    .filter((prover) => !tried.has(prover.index) && market.workshopOf(prover).idleSlots > 0)
+    .filter((prover) => !tried.has(prover.machine) && market.workshopOf(prover).idleSlots > 0)
     .sort((a, b) => a.medianMs - b.medianMs)
     .slice(0, ENTRANTS_MAX);
 }

@@ -2,15 +2,17 @@
  * Understudy as a mechanism: bid windows, the real clearing, a primary and a backup that starts in time or as soon as the
  * primary falls silent, and the pool. The market's own rules decide and pay; here is only what happens in between.
  */
+import type { ClearingInput } from '#market/clear.js';
 import type { Award, Posting } from '#protocol/entries.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { openRace } from './openRace.js';
-import { EPOCH_MS, type Offer, type OurPolicy, OurRules } from './ourRules.js';
+import { EPOCH_MS, type OurPolicy, OurRules } from './ourRules.js';
 import { breakEvenWei, type Prover } from './population.js';
 import { holdRounds } from './retryRounds.js';
 import { MEDIAN_COST_WEI } from './scenario.js';
 import { rivalsOf, shadedBids } from './shading.js';
 import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
-import { honest, type Strategy } from './strategy.js';
+import { HONEST, type Offer, offerOf, type Strategy } from './strategy.js';
 import { pairTheory } from './theory.js';
 
 /** An awarded job while it goes on. */
@@ -25,6 +27,8 @@ interface Course {
 
 export class OurMarket implements Mechanism {
   readonly rules: OurRules;
+  /** Called with what every round was cleared from. */
+  onClearing: (input: ClearingInput) => void = () => {};
   private readonly market: SimMarket;
   private readonly policy: OurPolicy;
   private readonly strategy: Strategy;
@@ -33,14 +37,18 @@ export class OurMarket implements Mechanism {
   private readonly courses = new Map<SimJob, Course>();
   private readonly pools = new Map<SimJob, { openedMs: number; fromWei: number }>();
 
-  constructor(market: SimMarket, policy: OurPolicy, strategy: Strategy = honest) {
+  constructor(market: SimMarket, policy: OurPolicy, strategy: Strategy = HONEST) {
     const { scenario, provers } = market;
     this.market = market;
     this.policy = policy;
     this.strategy = strategy;
     this.maxWei = scenario.maxPriceTimes * MEDIAN_COST_WEI;
-    const terms = { maxPriceWei: this.maxWei, missCostWei: scenario.missCostTimes * MEDIAN_COST_WEI };
-    this.rules = new OurRules(provers, policy, terms);
+    const terms = {
+      maxPriceWei: this.maxWei,
+      missCostWei: scenario.missCostTimes * MEDIAN_COST_WEI,
+      standbyWeight: scenario.standbyWeight,
+    };
+    this.rules = new OurRules(provers, policy, terms, { ...DEFAULT_PARAMETERS, ...scenario.parameters });
     this.byAddress = new Map(provers.map((prover) => [prover.address, prover]));
   }
 
@@ -67,6 +75,7 @@ export class OurMarket implements Mechanism {
   /** The agent is silent: noticed one lease later. */
   vanished({ job, prover }: SimWork): void {
     const course = this.courses.get(job);
+    if (this.market.scenario.hangs && this.market.isUp(prover)) return;
     if (prover === course?.primary || prover === course?.backup) this.planLease(job, prover);
   }
 
@@ -84,7 +93,8 @@ export class OurMarket implements Mechanism {
 
   /** Clears a round. @returns the jobs that it left unsold */
   private close(jobs: SimJob[], round: number): SimJob[] {
-    const { result } = this.rules.clearRound(jobs, round, this.offers(), this.market.nowMs);
+    const { input, result } = this.rules.clearRound(jobs, round, this.offers(), this.market.nowMs);
+    this.onClearing(input);
     const awards = new Map(result.awards.map((award) => [award.jobId, award]));
     return jobs.filter((job) => {
       const award = awards.get(job.jobId);
@@ -102,15 +112,8 @@ export class OurMarket implements Mechanism {
     const isFirst = this.policy.pricing === 'first';
     const asked = isFirst ? shadedBids(own, rivalsOf(market.scenario, market.provers), this.maxWei) : own;
     return provers
-      .map((prover, index) =>
-        this.strategy({
-          prover,
-          priceWei: asked[index]!,
-          standbyWei: Math.round((prover.standbyCostWei * asked[index]!) / own[index]!),
-          maxJobs: market.scenario.jobsPerBid,
-          promisedMs: prover.promisedMs,
-        }),
-      )
+      .map((prover, index) => this.strategy.offer(offerOf(prover, asked[index]!, market.scenario, own[index]!)))
+      .filter((offer) => offer !== null)
       .filter(({ priceWei }) => priceWei <= this.maxWei);
   }
 
@@ -121,8 +124,11 @@ export class OurMarket implements Mechanism {
     this.courses.set(job, { primary, backup, primarySpent: false, backupSpent: backup === null, poolOpen: false });
     const startMs = award.backupStartMs === null ? null : award.backupStartMs - EPOCH_MS;
     job.standby = backup;
-    job.theory = pairTheory(market, job, primary, backup, startMs, this.rules.parameters.leaseMs);
-    market.assign(job, primary);
+    const noticedMs = market.scenario.hangs ? Number.POSITIVE_INFINITY : this.rules.parameters.leaseMs;
+    job.theory = pairTheory(market, job, primary, backup, startMs, noticedMs);
+    job.promised = promisedChance(award);
+    if (this.strategy.keepsSilent(primary, backup)) this.planLease(job, primary);
+    else market.assign(job, primary);
     if (startMs !== null) {
       market.timeline.at(startMs, () => {
         this.activate(job, 'startTime');
@@ -193,6 +199,11 @@ export class OurMarket implements Mechanism {
   private partyOf(account: string): 'requester' | number {
     return account.startsWith('escrow:') ? 'requester' : (this.byAddress.get(account.slice(-42))?.index ?? 'requester');
   }
+}
+
+/** The chance that the pair delivers, by the market's own records. */
+function promisedChance({ primary, backup }: Award): number {
+  return 1 - (primary.missPpm / 1e6) * (backup ? backup.missPpm / 1e6 : 1);
 }
 
 /** What a prover's bond lost, in wei. */

@@ -8,7 +8,14 @@ import type { SignedCommand } from '#market/command.js';
 import { clearingInput } from '#market/commands/closeRound.js';
 import { expireAwarded, provenPostings } from '#market/ending.js';
 import { evolve } from '#market/evolve.js';
-import { emptyState, forgetCompleted, type Job, type MarketState } from '#market/state.js';
+import {
+  emptyState,
+  forgetCompleted,
+  type Job,
+  type MarketState,
+  type ProverRecord,
+  recordKey,
+} from '#market/state.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import type { ActivationCause, Entry, Posting, Role } from '#protocol/entries.js';
 import type { Bid } from '#protocol/messages.js';
@@ -16,6 +23,7 @@ import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { blockIdOf } from '#protocol/units.js';
 import { addressOf, type Prover } from './population.js';
 import type { SimJob } from './simMarket.js';
+import type { Offer } from './strategy.js';
 
 /** Unix milliseconds of the simulation's zero, so that all moments of the market are plausible. */
 export const EPOCH_MS = 1_700_000_000_000;
@@ -34,19 +42,11 @@ export interface OurPolicy {
   award: 'cheapest' | 'fastest';
 }
 
-/** A prover's offer for a round. */
-export interface Offer {
-  prover: Prover;
-  priceWei: number;
-  standbyWei: number;
-  maxJobs: number;
-  promisedMs: number;
-}
-
 /** The requester's terms, in wei. */
 export interface OurTerms {
   maxPriceWei: number;
   missCostWei: number;
+  standbyWeight: number;
 }
 
 export class OurRules {
@@ -71,6 +71,11 @@ export class OurRules {
 
   job(jobId: string): Job {
     return this.state.jobs.get(jobId)!;
+  }
+
+  /** What the market knows of a prover. */
+  recordOf(prover: Prover['address']): ProverRecord | undefined {
+    return this.state.records.get(recordKey(prover, CIRCUIT_ID));
   }
 
   /** Notes a block: escrow is not moved. */
@@ -103,11 +108,22 @@ export class OurRules {
     const what = { roundId, blockId, circuitId: CIRCUIT_ID, jobIds, sealing: 'receipt' as const };
     this.fold({ type: 'roundOpened', ...what, ...times, step, parametersVersion: 1, maxPriceWei }, atMs);
     const bids = offers.map((offer) => bidOf(offer, roundId, deadlineMs));
-    const input = clearingInput(this.state, this.state.rounds.get(roundId)!, bids, nowMs);
+    const input = this.weighed(clearingInput(this.state, this.state.rounds.get(roundId)!, bids, nowMs));
     const result = clear(input);
     const entry = { type: 'roundCleared' as const, roundId, asOfMs: nowMs, bids: [], tieSeed: NO_HASH, postings: [] };
     this.fold({ ...entry, ...result }, atMs);
     return { input, result };
+  }
+
+  /** Counts standby duties by {@link OurTerms.standbyWeight}: at 1 the input is the market's, unchanged. */
+  private weighed(input: ClearingInput): ClearingInput {
+    const { standbyWeight } = this.terms;
+    if (standbyWeight === 1) return input;
+    const candidates = input.candidates.map((candidate) => {
+      const standbyMs = Math.ceil(candidate.load.standbyMs * standbyWeight);
+      return { ...candidate, load: { ...candidate.load, standbyMs } };
+    });
+    return { ...input, candidates };
   }
 
   activateBackup(jobId: string, cause: ActivationCause, atMs: number): void {
@@ -157,9 +173,10 @@ export class OurRules {
     let dearerWei = BigInt(priceWei - jobPriceWei);
     for (const { from, to: whom, amountWei, why } of fines) {
       if (why !== 'slashToRequester') continue;
-      const coverWei = dearerWei < BigInt(amountWei) ? dearerWei : BigInt(amountWei);
+      const side = job.primary!.prover === from.slice(-42) ? job.primary! : job.backup!;
+      const coverWei = dearerWei < side.bondWei ? dearerWei : side.bondWei;
       dearerWei -= coverWei;
-      const leftWei = BigInt(amountWei) - coverWei;
+      const leftWei = side.bondWei - coverWei < BigInt(amountWei) ? side.bondWei - coverWei : BigInt(amountWei);
       const rescuerWei = (leftWei * BigInt(this.parameters.slashRescuerBps)) / 10_000n;
       postings.push({ from, to, amountWei: String(coverWei), why: 'cover' });
       postings.push({ from, to, amountWei: String(rescuerWei), why: 'slashToRescuer' });

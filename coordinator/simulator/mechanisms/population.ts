@@ -4,6 +4,8 @@ import { DURATION_SIGMA, MEDIAN_COST_WEI, MEDIAN_PROVING_MS, type Scenario } fro
 
 export interface Prover {
   index: number;
+  /** The prover on whose machine it runs: itself, unless it is somebody's second identity. */
+  machine: number;
   address: `0x${string}`;
   owner: number;
   ownerAddress: `0x${string}`;
@@ -29,10 +31,27 @@ const Z_95 = 1.6449;
 /** Keeping a slot ready costs this share of proving: the default of the agent's standby price. */
 const STANDBY_SHARE = 0.05;
 const REGION_ENDS = [0.4, 0.75, 1];
+const PROVER_ADDRESSES = 0x1000_0000;
+const OWNER_ADDRESSES = 0x2000_0000;
 
 /** Draws the provers of a seed: the same for every mechanism and every load. */
 export function drawProvers(scenario: Scenario, seed: number): Prover[] {
-  return Array.from({ length: scenario.provers }, (_, index) => drawProver(scenario, seed, index));
+  const provers = Array.from({ length: scenario.provers }, (_, index) => drawProver(scenario, seed, index));
+  const twin = scenario.secondIdentityOf === null ? undefined : provers[scenario.secondIdentityOf];
+  return twin ? [...provers, secondIdentity(twin, scenario)] : provers;
+}
+
+/** The same machine under another name and another owner: no slot of its own is kept ready. */
+function secondIdentity(twin: Prover, { provers }: Scenario): Prover {
+  const owner = twin.owner + provers;
+  return {
+    ...twin,
+    index: provers,
+    address: addressOf(PROVER_ADDRESSES + provers),
+    owner,
+    ownerAddress: addressOf(OWNER_ADDRESSES + owner),
+    standbyCostWei: 0,
+  };
 }
 
 function drawProver(scenario: Scenario, seed: number, index: number): Prover {
@@ -45,9 +64,10 @@ function drawProver(scenario: Scenario, seed: number, index: number): Prover {
   const home = unit(seed, 'region', index);
   return {
     index,
-    address: addressOf(0x1000_0000 + index),
+    machine: index,
+    address: addressOf(PROVER_ADDRESSES + index),
     owner,
-    ownerAddress: addressOf(0x2000_0000 + owner),
+    ownerAddress: addressOf(OWNER_ADDRESSES + owner),
     region: REGION_ENDS.findIndex((end) => home < end),
     slots: 1 + Math.floor(2 * unit(seed, 'slots', index)),
     medianMs,

@@ -10,7 +10,7 @@ import { MEDIAN_COST_WEI } from './scenario.js';
 import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
 
 /** The posted price lets in at least this share of the provers' capacity more than the load needs. */
-const SPARE_CAPACITY = 0.3;
+const SPARE_CAPACITY = 0.2;
 
 export class RandomFallback implements Mechanism {
   private readonly market: SimMarket;
@@ -70,7 +70,7 @@ export class RandomFallback implements Mechanism {
 }
 
 /** The lowest price to which enough capacity agrees. */
-function postedPriceWei({ provers, scenario }: SimMarket): number {
+export function postedPriceWei({ provers, scenario }: SimMarket): number {
   const maxWei = scenario.maxPriceTimes * MEDIAN_COST_WEI;
   const speed = (prover: Prover) => prover.slots / prover.medianMs;
   const wanted = Math.min(0.95, scenario.load + SPARE_CAPACITY) * provers.reduce((sum, one) => sum + speed(one), 0);

@@ -3,9 +3,11 @@ import type { Comparison } from './compare.js';
 import type { Cell } from './grid.js';
 import { type MechanismName, OUR_NAMES } from './mechanisms.js';
 import type { Measures } from './runMarket.js';
+import { MEDIAN_COST_WEI } from './scenario.js';
 import { type Estimate, estimate, type Ratio, ratioOf } from './statistics.js';
+import type { StudySummary } from './studies.js';
 
-export type Figure = Exclude<keyof Measures, 'jobs' | 'events' | 'theory'>;
+export type Figure = Exclude<keyof Measures, 'jobs' | 'events' | 'theory' | 'promised'>;
 
 const FIGURES: readonly Figure[] = [
   'missed',
@@ -19,6 +21,8 @@ const FIGURES: readonly Figure[] = [
   'largest',
   'awardSec',
   'onTime',
+  'byPair',
+  'covered',
   'byBackup',
   'byPool',
 ];
@@ -27,7 +31,8 @@ const FIGURES: readonly Figure[] = [
 export type Summary = Record<Figure, Estimate> & {
   mechanism: MechanismName;
   theory: Estimate | null;
-  /** How many times fewer deadlines it misses than the cheapest bid does. */
+  promised: Estimate | null;
+  /** How many times fewer deadlines it misses than the cheapest bid does, or the first mechanism of the cell. */
   fewerMisses: Ratio;
   /** Its total cost in that of the cheapest bid. */
   costShare: Ratio;
@@ -42,7 +47,7 @@ export interface CellSummary {
 export function summarise({ cells, results }: Comparison): CellSummary[] {
   return cells.map((cell, index) => {
     const runs = results[index]!;
-    const baseline = runs.get('cheapest bid')!;
+    const baseline = runs.get('cheapest bid') ?? [...runs.values()][0]!;
     return { cell, rows: cell.mechanisms.map((mechanism) => summaryOf(mechanism, runs.get(mechanism)!, baseline)) };
   });
 }
@@ -50,11 +55,15 @@ export function summarise({ cells, results }: Comparison): CellSummary[] {
 function summaryOf(mechanism: MechanismName, runs: Measures[], baseline: Measures[]): Summary {
   const pick = (from: Measures[], figure: Figure) => from.map((run) => run[figure]);
   const figures = Object.fromEntries(FIGURES.map((figure) => [figure, estimate(pick(runs, figure))]));
-  const theories = runs.map(({ theory }) => theory).filter((theory) => theory !== null);
+  const known = (values: (number | null)[]) => {
+    const numbers = values.filter((value) => value !== null);
+    return numbers.length === runs.length ? estimate(numbers) : null;
+  };
   return {
     ...(figures as Record<Figure, Estimate>),
     mechanism,
-    theory: theories.length === runs.length ? estimate(theories) : null,
+    theory: known(runs.map(({ theory }) => theory)),
+    promised: known(runs.map(({ promised }) => promised)),
     fewerMisses: ratioOf(pick(baseline, 'missed'), pick(runs, 'missed')),
     costShare: ratioOf(pick(runs, 'totalCost'), pick(baseline, 'totalCost')),
   };
@@ -108,4 +117,18 @@ function percentOf({ mean, plusMinus }: Estimate): string {
 
 function numberOf({ mean, plusMinus }: Estimate): string {
   return `${mean.toFixed(2)} ± ${plusMinus.toFixed(2)}`;
+}
+
+export const STUDY_HEADINGS = ['what', 'tries', 'gain % of profit', 'gained %', 'largest', 'largest below max price'];
+
+/** A row for each untruth of a study; the largest gains in median proving costs. */
+export function studyRowsOf({ rows }: StudySummary): string[][] {
+  return rows.map(({ what, tries, gain, gained, largestWei, largestUncappedWei }) => [
+    what,
+    String(tries),
+    `${(100 * gain.mean).toFixed(1)} ± ${(100 * gain.plusMinus).toFixed(1)}`,
+    (100 * gained).toFixed(1),
+    (largestWei / MEDIAN_COST_WEI).toFixed(6),
+    (largestUncappedWei / MEDIAN_COST_WEI).toFixed(6),
+  ]);
 }

@@ -9,6 +9,7 @@ import { breakEvenWei, type Prover } from './population.js';
 import { MEDIAN_COST_WEI } from './scenario.js';
 import { rivalsOf, shadedBids } from './shading.js';
 import type { Mechanism, SimJob, SimMarket, SimWork } from './simMarket.js';
+import { HONEST, type Offer, offerOf, type Strategy } from './strategy.js';
 
 /** The price rises from nothing to the max price within this share of the job's time. */
 const RAMP_SHARE = 0.1;
@@ -28,12 +29,14 @@ interface Lock {
 
 export class ReverseDutch implements Mechanism {
   private readonly market: SimMarket;
+  private readonly strategy: Strategy;
   private readonly maxWei: number;
   private readonly collateralWei: number;
   private readonly locks = new Map<SimJob, Lock>();
 
-  constructor(market: SimMarket) {
+  constructor(market: SimMarket, strategy = HONEST) {
     this.market = market;
+    this.strategy = strategy;
     this.maxWei = market.scenario.maxPriceTimes * MEDIAN_COST_WEI;
     this.collateralWei = Math.round(this.maxWei * COLLATERAL_SHARE);
   }
@@ -73,23 +76,24 @@ export class ReverseDutch implements Mechanism {
   }
 
   /** Prices at which provers lock: a rising price ends where the first-price auction does. */
-  private thresholds(): { prover: Prover; bidWei: number }[] {
+  private thresholds(): Offer[] {
     const { provers, scenario, books } = this.market;
     const penaltyWei = books.meanFineWei(this.collateralWei);
     const own = provers.map((prover) => breakEvenWei(prover, penaltyWei));
     const bids = shadedBids(own, rivalsOf(scenario, provers), this.maxWei);
     return provers
-      .map((prover, index) => ({ prover, bidWei: bids[index]! }))
-      .sort((a, b) => a.bidWei - b.bidWei || a.prover.index - b.prover.index);
+      .map((prover, index) => this.strategy.offer(offerOf(prover, bids[index]!, scenario)))
+      .filter((offer) => offer !== null)
+      .sort((a, b) => a.priceWei - b.priceWei || a.prover.index - b.prover.index);
   }
 
-  private tryLock(job: SimJob, asked: { prover: Prover; bidWei: number }[], priceWei: number): boolean {
+  private tryLock(job: SimJob, asked: readonly Offer[], priceWei: number): boolean {
     const { market } = this;
     const lockEndMs = job.arrivalMs + Math.round((job.deadlineMs - job.arrivalMs) * LOCK_SHARE);
-    for (const { prover, bidWei } of asked) {
-      if (bidWei > priceWei) return false;
+    for (const { prover, promisedMs, priceWei: askedWei } of asked) {
+      if (askedWei > priceWei) return false;
       if (!market.isUp(prover)) continue;
-      const finishMs = market.workshopOf(prover).promisedFinishMs() + DEFAULT_PARAMETERS.deliveryMarginMs;
+      const finishMs = market.workshopOf(prover).promisedFinishMs(promisedMs) + DEFAULT_PARAMETERS.deliveryMarginMs;
       const isAtMax = priceWei >= this.maxWei;
       const untilMs = finishMs <= lockEndMs ? lockEndMs : job.deadlineMs;
       if (finishMs > untilMs || (untilMs === job.deadlineMs && !isAtMax)) continue;

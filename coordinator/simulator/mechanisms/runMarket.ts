@@ -4,6 +4,7 @@ import { drawProvers } from './population.js';
 import { MEDIAN_COST_WEI, type Scenario } from './scenario.js';
 import { type SimJob, SimMarket } from './simMarket.js';
 import type { Strategy } from './strategy.js';
+import { isLost } from './theory.js';
 import { drawWorkload, type Length } from './workload.js';
 
 /** Figures of one run, all per measured job or as shares; money in median proving costs. */
@@ -31,6 +32,11 @@ export interface Measures {
   /** Share of jobs in time, and what theory expects of the chosen pairs and the pool; null where it says nothing. */
   onTime: number;
   theory: number | null;
+  /** Share of the sold jobs that the market expected its pairs to deliver in time, and that they did. */
+  promised: number | null;
+  byPair: number;
+  /** Share of the sold jobs that have a backup. */
+  covered: number;
   byBackup: number;
   byPool: number;
   events: number;
@@ -67,6 +73,8 @@ function measure(market: SimMarket, profitWei: readonly number[]): Measures {
   const sold = jobs.filter(({ awardedMs }) => awardedMs !== null);
   const awardMs = sold.reduce((sum, { awardedMs, arrivalMs }) => sum + awardedMs! - arrivalMs, 0);
   const by = (role: 'backup' | 'pool') => jobs.filter(({ deliveredBy }) => deliveredBy?.as === role).length / count;
+  const bought = jobs.filter(({ theory }) => theory !== null);
+  const pairs = (fits: (job: SimJob) => boolean) => bought.filter(fits).length / Math.max(1, bought.length);
   return {
     jobs: count,
     missed,
@@ -80,6 +88,9 @@ function measure(market: SimMarket, profitWei: readonly number[]): Measures {
     awardSec: sold.length === 0 ? 0 : awardMs / sold.length / 1_000,
     onTime: 1 - missed,
     theory: theoryOf(jobs),
+    promised: promisedOf(jobs),
+    byPair: pairs(({ deliveredBy }) => deliveredBy !== null && deliveredBy.as !== 'pool'),
+    covered: pairs(({ standby }) => standby !== null),
     byBackup: by('backup'),
     byPool: by('pool'),
     events: market.timeline.happened,
@@ -118,13 +129,29 @@ function profitsOf({ provers, books, jobs }: SimMarket): number[] {
   return profitWei;
 }
 
-/** Mean over the sold jobs of what theory expects; null when the mechanism has no pairs. */
+/**
+ * The share in time that theory expects: the chosen pairs by their true chances, and the pool by those of whoever entered it.
+ * Null when the mechanism has no pairs.
+ */
 function theoryOf(jobs: readonly SimJob[]): number | null {
-  if (jobs.every(({ theory }) => theory === null)) return null;
-  const sold = jobs.filter((job): job is SimJob & { theory: number } => job.theory !== null);
-  const pooled = jobs.filter((job): job is SimJob & { poolTheory: number } => job.poolTheory !== null);
-  const poolChance = pooled.reduce((sum, { poolTheory }) => sum + poolTheory, 0) / Math.max(1, pooled.length);
-  const pairMiss = sold.reduce((sum, { theory }) => sum + 1 - theory, 0);
-  const unsold = jobs.length - sold.length;
-  return 1 - ((pairMiss + unsold) * (1 - poolChance)) / jobs.length;
+  const sold = jobs.filter(({ theory }) => theory !== null);
+  if (sold.length === 0) return null;
+  const unsold = jobs.filter(({ theory }) => theory === null);
+  const failed = sold.filter(isFailed);
+  const pooled = (some: readonly SimJob[]) => some.reduce((sum, { poolTheory }) => sum + (poolTheory ?? 0), 0);
+  const poolChance = pooled(failed) / Math.max(1, failed.length);
+  const pairMisses = sold.reduce((sum, { theory }) => sum + 1 - theory!, 0);
+  return 1 - (pairMisses * (1 - poolChance) + unsold.length - pooled(unsold)) / jobs.length;
+}
+
+/** True when neither primary nor backup could have delivered: a pool that was only quicker than a slow pair does not count. */
+function isFailed({ works, poolWorks, deliveredBy }: SimJob): boolean {
+  if (deliveredBy && deliveredBy.as !== 'pool') return false;
+  return works.filter((work) => !poolWorks.has(work)).every(isLost);
+}
+
+/** The share in time that the market itself expected of the pairs that it chose, before any pool. */
+function promisedOf(jobs: readonly SimJob[]): number | null {
+  const promised = jobs.map((job) => job.promised).filter((chance) => chance !== null);
+  return promised.length === 0 ? null : promised.reduce((sum, chance) => sum + chance, 0) / promised.length;
 }

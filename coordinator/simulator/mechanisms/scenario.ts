@@ -1,8 +1,12 @@
+import type { Parameters } from '#protocol/parameters.js';
+
 /** One cell of the comparison: how many provers, how they fail, how much work comes, what a miss costs. */
 export interface Scenario {
   provers: number;
   /** Provers that one owner runs. */
   proversPerOwner: number;
+  /** A prover that appears under a second name and owner as well, by its index; null for nobody. */
+  secondIdentityOf: number | null;
   /** How many jobs of a round a bid takes at most. */
   jobsPerBid: number;
   /** Tail of the proving times. */
@@ -13,6 +17,8 @@ export interface Scenario {
   failingSpread: number;
   /** True when a cloud region, home of two fifths of the provers, is lost from time to time. */
   regionLost: boolean;
+  /** True when an agent that lost its job goes on with its heartbeats: nobody notices before the backup's start. */
+  hangs: boolean;
   /** Work that arrives, as a share of what the provers could do: 1.2 is a fifth more than that. */
   load: number;
   jobsPerBlock: number;
@@ -22,22 +28,33 @@ export interface Scenario {
   missCostTimes: number;
   /** The requester's max price, in median proving costs. */
   maxPriceTimes: number;
+  /**
+   * What if: how much of a standby duty's proving time the clearing counts as load, where the rule counts all of it because
+   * all may be called at once. Only in Understudy's variants.
+   */
+  standbyWeight: number;
+  /** Where the market's parameters differ from their defaults; only in Understudy's variants. */
+  parameters: Partial<Parameters>;
 }
 
 /** The cell that the targets speak of. */
 export const BASE_SCENARIO: Scenario = {
   provers: 30,
   proversPerOwner: 1,
+  secondIdentityOf: null,
   jobsPerBid: 8,
   speeds: 'lognormal',
   failing: 0.2,
   failingSpread: 0,
   regionLost: false,
+  hangs: false,
   load: 0.5,
   jobsPerBlock: 4,
   deadlineTimes: 4,
   missCostTimes: 10,
   maxPriceTimes: 5,
+  standbyWeight: 1,
+  parameters: {},
 };
 
 /** Median proving time, in milliseconds. */

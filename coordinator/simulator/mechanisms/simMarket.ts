@@ -23,11 +23,15 @@ export interface SimJob {
   deliveredBy: { prover: Prover; as: 'primary' | 'backup' | 'pool' } | null;
   /** All work on it, of any prover. */
   works: SimWork[];
+  /** Those of them that came through an open race. */
+  poolWorks: Set<SimWork>;
   /** Who was paid, or not, for standing by. */
   standby: Prover | null;
   /** True chance that the chosen primary or backup delivers in time, by theory; null without an award. */
   theory: number | null;
-  /** True chance that those in the pool deliver in time; null when it never opened. */
+  /** The chance, as the market knows it at the award, that primary or backup delivers in time; null without an award. */
+  promised: number | null;
+  /** Sum of the true chances that those who enter the pool deliver in time when all before them do not; null unopened. */
   poolTheory: number | null;
 }
 export type SimWork = Work<SimJob>;
@@ -93,13 +97,13 @@ export class SimMarket {
   }
 
   workshopOf(prover: Prover): Workshop<SimJob> {
-    return this.workshops[prover.index]!;
+    return this.workshops[prover.machine]!;
   }
 
   /** Has a prover work on a job, behind what it has in its queue. */
   assign(job: SimJob, prover: Prover): SimWork {
     job.awardedMs ??= this.nowMs;
-    const work = this.workshopOf(prover).add(job);
+    const work = this.workshopOf(prover).add(job, prover);
     job.works.push(work);
     if (!this.isUp(prover)) this.workshopOf(prover).loseAll();
     return work;
@@ -138,8 +142,10 @@ export class SimMarket {
         endedMs: null,
         deliveredBy: null,
         works: [],
+        poolWorks: new Set(),
         standby: null,
         theory: null,
+        promised: null,
         poolTheory: null,
       };
       this.jobs.push(job);

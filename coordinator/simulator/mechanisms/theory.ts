@@ -5,7 +5,7 @@
 import { normalShare } from './draws.js';
 import { deliveryChance, type Prover } from './population.js';
 import { DURATION_SIGMA } from './scenario.js';
-import type { SimJob, SimMarket } from './simMarket.js';
+import type { SimJob, SimMarket, SimWork } from './simMarket.js';
 
 /** The mean moment at which a prover that vanishes does so, as a share of its proving time. */
 const VANISHES_AT = 0.5;
@@ -33,11 +33,12 @@ export function pairTheory(
   return 1 - primary.failing * (1 - coverAt(noticedMs)) - slow * (1 - coverAt(backupStartMs));
 }
 
-/** The chance that somebody in a race is in time, from true failure rates. */
-export function raceTheory(runners: readonly { prover: Prover; startMs: number }[], deadlineMs: number): number {
-  const allMiss = runners.reduce(
-    (chance, { prover, startMs }) => chance * (1 - deliveryChance(prover, deadlineMs - startMs)),
-    1,
-  );
-  return 1 - allMiss;
+/** The chance that somebody in a race that begins now is in time, from true failure rates. */
+export function raceTheory(runners: readonly Prover[], availableMs: number): number {
+  return 1 - runners.reduce((miss, prover) => miss * (1 - deliveryChance(prover, availableMs)), 1);
+}
+
+/** True when work cannot deliver in time, as only the simulation knows: for the theory, not for those who decide. */
+export function isLost({ state, willVanish, startedMs, durationMs, job }: SimWork): boolean {
+  return state === 'vanished' || willVanish || (startedMs !== null && startedMs + durationMs >= job.deadlineMs);
 }

@@ -32,7 +32,9 @@ const OUTAGE_TIMES = 3;
 
 /** Jobs a second that the provers could do who can be in time at all, in jobs per millisecond. */
 function capacityOf(scenario: Scenario, provers: readonly Prover[]): number {
-  const usable = provers.filter(({ promisedMs }) => promisedMs < scenario.deadlineTimes * MEDIAN_PROVING_MS);
+  const usable = provers.filter(
+    ({ index, machine, promisedMs }) => index === machine && promisedMs < scenario.deadlineTimes * MEDIAN_PROVING_MS,
+  );
   return usable.reduce((sum, { slots, medianMs }) => sum + slots / medianMs, 0);
 }
 

@@ -42,12 +42,13 @@ export class Workshop<Job extends { number: number }> {
     return Math.max(0, this.prover.slots - this.running.size - this.queue.length);
   }
 
-  /** Puts a job into the queue. */
-  add(job: Job): Work<Job> {
-    const { prover, seed } = this;
-    const willVanish = unit(seed, 'vanish', job.number, prover.index) < prover.failing;
-    const fullMs = prover.medianMs * Math.exp(DURATION_SIGMA * normal(seed, 'duration', job.number, prover.index));
-    const part = willVanish ? unit(seed, 'vanish when', job.number, prover.index) : 1;
+  /** Puts a job into the queue. @param prover - under which name it works on it */
+  add(job: Job, prover: Prover = this.prover): Work<Job> {
+    const { seed } = this;
+    const { machine } = prover;
+    const willVanish = unit(seed, 'vanish', job.number, machine) < prover.failing;
+    const fullMs = prover.medianMs * Math.exp(DURATION_SIGMA * normal(seed, 'duration', job.number, machine));
+    const part = willVanish ? unit(seed, 'vanish when', job.number, machine) : 1;
     const durationMs = Math.max(1, Math.round(fullMs * part));
     const work: Work<Job> = { job, prover, startedMs: null, durationMs, willVanish, state: 'queued', usedMs: 0 };
     this.queue.push(work);
@@ -77,9 +78,8 @@ export class Workshop<Job extends { number: number }> {
   }
 
   /** When a further job would be finished, by the time that this prover promises and what it has left to do. */
-  promisedFinishMs(): number {
-    const { slots, promisedMs } = this.prover;
-    return this.timeline.nowMs + Math.ceil(this.leftMs(promisedMs) / slots) + promisedMs;
+  promisedFinishMs(promisedMs = this.prover.promisedMs): number {
+    return this.timeline.nowMs + Math.ceil(this.leftMs(promisedMs) / this.prover.slots) + promisedMs;
   }
 
   /** When a further job would be started, as expected: with all slots equally filled. */
