@@ -40,7 +40,7 @@ const LOADS = [0.05, 0.5, 0.9, 1.2];
 
 /** The cells of a grid. @param seeds - how many in each cell, where that is not the grid's own number */
 export function gridCells(grid: GridName, seeds?: number): Cell[] {
-  return grid === 'small' ? smallGrid(seeds ?? 4) : fullGrid(seeds ?? 5);
+  return grid === 'small' ? smallGrid(seeds ?? 3) : fullGrid(seeds ?? 5);
 }
 
 function cellOf(group: Cell['group'], title: string, change: Partial<Scenario>, seeds: number, length: Length): Cell {
@@ -49,7 +49,7 @@ function cellOf(group: Cell['group'], title: string, change: Partial<Scenario>, 
 }
 
 function smallGrid(seeds: number): Cell[] {
-  const length = { warmUpJobs: 200, measuredJobs: 300 };
+  const length = { warmUpJobs: 150, measuredJobs: 250 };
   const cell = (group: Cell['group'], title: string, change: Partial<Scenario>) =>
     cellOf(group, title, change, seeds, length);
   return [
