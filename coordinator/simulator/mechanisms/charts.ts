@@ -22,7 +22,7 @@ const CONFIG = {
   font: FONT,
   background: 'white',
   axis: { labelFontSize: 12, titleFontSize: 12, gridColor: '#e4e4e4', titleFontWeight: 'normal' },
-  title: { fontSize: 14, anchor: 'start', fontWeight: 'bold', subtitleFontSize: 12, subtitleColor: '#555' },
+  title: { fontSize: 13, anchor: 'start', fontWeight: 'bold', subtitleFontSize: 12, subtitleColor: '#555' },
   legend: { labelFontSize: 12, titleFontSize: 12, symbolSize: 90, labelLimit: 260 },
   header: { labelFontSize: 12, titleFontSize: 12 },
   view: { stroke: '#bbb' },
@@ -74,10 +74,10 @@ function pointOf(row: Summary, figure: Figure, scale = 1): Point {
 /** Every mechanism in the base cell: four figures side by side. */
 function baseChart({ cell, rows }: CellSummary): TopLevelSpec {
   const panels: { figure: Figure; title: string; scale?: number }[] = [
-    { figure: 'missed', title: 'Missed deadlines, %', scale: 100 },
-    { figure: 'paidPerProof', title: 'Paid for a zkProof in time' },
-    { figure: 'totalCost', title: 'Total cost of a job' },
-    { figure: 'wasted', title: 'Wasted computation, %', scale: 100 },
+    { figure: 'missed', title: 'Missed, %', scale: 100 },
+    { figure: 'paidPerProof', title: 'Paid a zkProof' },
+    { figure: 'totalCost', title: 'Total cost a job' },
+    { figure: 'wasted', title: 'Wasted work, %', scale: 100 },
   ];
   const hconcat = panels.map(({ figure, title, scale = 1 }, index) => ({
     title,
@@ -90,7 +90,7 @@ function baseChart({ cell, rows }: CellSummary): TopLevelSpec {
         type: 'nominal' as const,
         sort: null,
         title: null,
-        axis: index === 0 ? { labelLimit: 200 } : null,
+        axis: index === 0 ? { labelLimit: 400 } : null,
       },
     },
     layer: [
@@ -119,15 +119,19 @@ function baseChart({ cell, rows }: CellSummary): TopLevelSpec {
   return { config: CONFIG, title: { text: 'The base cell', subtitle }, hconcat } as TopLevelSpec;
 }
 
-/** Understudy's total cost against the best other mechanism's, for each failure and load. */
+/** Understudy's total cost against the best other mechanism's, for each failure and load: by both ways of pricing. */
 function gridChart(cells: readonly CellSummary[]): TopLevelSpec {
   const values = cells.map((summary) => {
     const { other } = bestOfEach(summary);
-    const ours = summary.rows.find(({ mechanism }) => mechanism === 'vickrey + backup + pool')!;
-    const percent = 100 * (ours.totalCost.mean / other.totalCost.mean - 1);
+    const against = (name: MechanismName) => {
+      const ours = summary.rows.find(({ mechanism }) => mechanism === name)!;
+      return 100 * (ours.totalCost.mean / other.totalCost.mean - 1);
+    };
+    const signed = (percent: number) => `${percent > 0 ? '+' : ''}${percent.toFixed(0)} %`;
+    const percent = against('vickrey + backup + pool');
     const [failures, load] = summary.cell.title.split(', load ');
-    const text = `${percent > 0 ? '+' : ''}${percent.toFixed(0)} %`;
-    return { failures, load: `load ${load}`, percent, text, other: other.mechanism };
+    const below = `first ${signed(against('first + backup + pool'))}; ${other.mechanism}`;
+    return { failures, load: `load ${load}`, percent, text: signed(percent), below };
   });
   const encoding = {
     x: {
@@ -144,9 +148,9 @@ function gridChart(cells: readonly CellSummary[]): TopLevelSpec {
     config: CONFIG,
     title: {
       text: 'Total cost: vickrey + backup + pool against the best other mechanism',
-      subtitle: 'below zero: Understudy is cheaper; in small letters, which other is the best',
+      subtitle: 'below zero: Understudy is cheaper; small letters: the same with first prices, and the best other',
     },
-    width: 520,
+    width: 640,
     height: 300,
     data: { values },
     encoding,
@@ -156,7 +160,7 @@ function gridChart(cells: readonly CellSummary[]): TopLevelSpec {
         encoding: { color: { field: 'percent', type: 'quantitative', scale, legend: null } },
       },
       { mark: { type: 'text', fontSize: 15, fontWeight: 'bold', dy: -6 }, encoding: { text: { field: 'text' } } },
-      { mark: { type: 'text', fontSize: 10, dy: 10, color: '#444' }, encoding: { text: { field: 'other' } } },
+      { mark: { type: 'text', fontSize: 10, dy: 10, color: '#444' }, encoding: { text: { field: 'below' } } },
     ],
   } as TopLevelSpec;
 }
@@ -236,7 +240,7 @@ function lieChart(studies: readonly StudySummary[]): TopLevelSpec {
     })),
   );
   const x = (field: string) => ({ field, type: 'quantitative', title: 'Gain, % of the honest profit' });
-  const y = { field: 'what', type: 'nominal', sort: null, title: null, axis: { labelLimit: 220 } };
+  const y = { field: 'what', type: 'nominal', sort: null, title: null, axis: { labelLimit: 400 } };
   const hconcat = studies.map(({ study }, index) => ({
     title: study.title,
     width: 230,

@@ -11,7 +11,7 @@ const FONT_FILES = [
   '@expo-google-fonts/pt-sans/400Regular/PTSans_400Regular.ttf',
   '@expo-google-fonts/pt-sans/700Bold/PTSans_700Bold.ttf',
 ];
-const PNG_ZOOM = 2;
+const PNG_ZOOM = 1.5;
 
 const require = createRequire(import.meta.url);
 let fonts: Promise<Uint8Array[]> | null = null;

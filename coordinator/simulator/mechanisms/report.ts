@@ -69,11 +69,6 @@ function summaryOf(mechanism: MechanismName, runs: Measures[], baseline: Measure
   };
 }
 
-/** The mechanism with the least total cost of a cell. */
-export function cheapestOf({ rows }: CellSummary): Summary {
-  return rows.reduce((best, row) => (row.totalCost.mean < best.totalCost.mean ? row : best));
-}
-
 /** Understudy's variant with the least total cost of a cell, and the best of the others. */
 export function bestOfEach({ rows }: CellSummary): { ours: Summary; other: Summary } {
   const isOurs = ({ mechanism }: Summary) => (OUR_NAMES as readonly string[]).includes(mechanism);

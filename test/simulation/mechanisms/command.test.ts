@@ -24,18 +24,22 @@ describe('understudy simulate mechanisms', () => {
     expect(simulate('--help')).toMatch(/--grid <size>[\s\S]*Examples:\n {2}\$ understudy simulate mechanisms/);
   });
 
-  it('prints tables, writes every figure and draws charts', () => {
-    const json = join(folder, 'results.json');
-    const printed = simulate('--seeds', '1', '--json', json, '--charts', folder);
-    for (const name of MECHANISM_NAMES) expect(printed).toContain(`\n${name}`);
-    expect(printed).toMatch(/simulated events a second\n$/);
-    const { cells, studies } = JSON.parse(readFileSync(json, 'utf8'));
-    expect(cells).toHaveLength(5);
-    expect(cells[0].rows[0]).toMatchObject({ mechanism: MECHANISM_NAMES[0], missed: { mean: expect.any(Number) } });
-    expect(studies.length).toBeGreaterThan(0);
-    expect(readFileSync(join(folder, 'base.svg'), 'utf8')).toMatch(/^<svg[\s\S]*reverse Dutch[\s\S]*<\/svg>/);
-    expect(readFileSync(join(folder, 'base.png')).subarray(1, 4).toString()).toBe('PNG');
-  }, RUN_MS_MAX);
+  it(
+    'prints tables, writes every figure and draws charts',
+    () => {
+      const json = join(folder, 'results.json');
+      const printed = simulate('--seeds', '1', '--json', json, '--charts', folder);
+      for (const name of MECHANISM_NAMES) expect(printed).toContain(`\n${name}`);
+      expect(printed).toMatch(/simulated events a second\n$/);
+      const { cells, studies } = JSON.parse(readFileSync(json, 'utf8'));
+      expect(cells).toHaveLength(5);
+      expect(cells[0].rows[0]).toMatchObject({ mechanism: MECHANISM_NAMES[0], missed: { mean: expect.any(Number) } });
+      expect(studies.length).toBeGreaterThan(0);
+      expect(readFileSync(join(folder, 'base.svg'), 'utf8')).toMatch(/^<svg[\s\S]*reverse Dutch[\s\S]*<\/svg>/);
+      expect(readFileSync(join(folder, 'base.png')).subarray(1, 4).toString()).toBe('PNG');
+    },
+    RUN_MS_MAX,
+  );
 });
 
 describe('a comparison', () => {
