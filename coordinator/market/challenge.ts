@@ -1,12 +1,17 @@
 /** Challenge jobs: what a prover proves before it may bid on a circuit. Source: ARCHITECTURE.md, "Challenges". */
 import { hexToBytes } from '@noble/hashes/utils.js';
+import type { Parameters } from '#protocol/parameters.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Address, Hex } from '#protocol/units.js';
-import { type Circuit, type MarketState, parametersOf, recordKey } from './state.js';
+import { type Circuit, type MarketState, recordKey } from './state.js';
 
 /** True for a prover that may not bid on a circuit before it has passed a challenge there, or proven jobs of it. */
-export function needsChallenge(state: MarketState, prover: Address, circuitId: Hex): boolean {
-  const { newcomerJobs } = parametersOf(state);
+export function needsChallenge(
+  state: MarketState,
+  prover: Address,
+  circuitId: Hex,
+  { newcomerJobs }: Pick<Parameters, 'newcomerJobs'>,
+): boolean {
   const key = recordKey(prover, circuitId);
   if ((state.records.get(key)?.accepted ?? 0) >= newcomerJobs) return false;
   if (!state.circuits.get(circuitId)?.samples.length) return false;

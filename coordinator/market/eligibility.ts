@@ -2,6 +2,7 @@ import type { Ineligible } from '#protocol/explanations.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
+import { needsChallenge } from './challenge.js';
 import { scoreOf } from './score.js';
 import { type MarketState, recordKey } from './state.js';
 
@@ -23,6 +24,7 @@ export function eligibility(
 ): Ineligible | null {
   const { owner } = state.provers.get(prover)!;
   if (allowedOwners.length > 0 && !allowedOwners.includes(owner)) return 'notAllowed';
+  if (needsChallenge(state, prover, circuitId, parameters)) return 'notChallenged';
   const record = state.records.get(recordKey(prover, circuitId));
   return scoreOf(record, parameters, nowMs).isEligible ? null : 'belowScoreLine';
 }

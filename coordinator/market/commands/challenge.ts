@@ -13,7 +13,7 @@ export function requestChallenge(state: MarketState, command: CommandOf<'request
   if (!state.provers.has(prover)) return reject('unknownProver');
   const circuit = state.circuits.get(circuitId);
   if (!circuit) return reject('unknownCircuit', `${circuitId} is not registered`);
-  if (!needsChallenge(state, prover, circuitId)) return reject('challengeNotNeeded');
+  if (!needsChallenge(state, prover, circuitId, parametersOf(state))) return reject('challengeNotNeeded');
   const last = state.challenges.get(recordKey(prover, circuitId));
   if (last && (last.status === 'received' || nowMs < last.dueMs)) {
     return reject('challengeOpen', `it is ${last.status}, due at ${last.dueMs}`);

@@ -50,11 +50,11 @@ export function logBid(
 /** Why a prover may not bid in a round now, whatever it bids; null when it may. */
 export function entranceFlaw(state: MarketState, round: Round, prover: Address, nowMs: number): Rejection | null {
   if (!state.provers.has(prover)) return reject('unknownProver').rejection;
-  if (needsChallenge(state, prover, round.circuitId)) return reject('challengeNeeded').rejection;
   if (round.clearedAtMs !== null || round.sealedAtMs !== null || nowMs >= round.closesAtMs) {
     return reject('roundClosed', `it closed at ${round.closesAtMs}`).rejection;
   }
-  const { bidsPerRoundMax } = pinnedParameters(state, round);
-  const isFull = !round.bids.has(prover) && round.bids.size >= bidsPerRoundMax;
-  return isFull ? reject('roundFull', `${bidsPerRoundMax} bids`).rejection : null;
+  const parameters = pinnedParameters(state, round);
+  if (needsChallenge(state, prover, round.circuitId, parameters)) return reject('challengeNeeded').rejection;
+  const isFull = !round.bids.has(prover) && round.bids.size >= parameters.bidsPerRoundMax;
+  return isFull ? reject('roundFull', `${parameters.bidsPerRoundMax} bids`).rejection : null;
 }

@@ -1,7 +1,6 @@
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { type Rejection, reject } from '#protocol/rejections.js';
 import type { Address } from '#protocol/units.js';
-import { needsChallenge } from '../challenge.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { eligibility } from '../eligibility.js';
 import { sidesOf } from '../fault.js';
@@ -66,8 +65,8 @@ export function entryFlaw(state: MarketState, job: Job, prover: Address, nowMs: 
   const known = state.provers.get(prover);
   if (!known) return reject('unknownProver').rejection;
   const no = eligibility(state, prover, job.circuitId, request, pinnedParameters(state, job), nowMs);
+  if (no === 'notChallenged') return reject('challengeNeeded').rejection;
   if (no) return reject('notEligible', no).rejection;
-  if (needsChallenge(state, prover, job.circuitId)) return reject('challengeNeeded').rejection;
   const isSide = sidesOf(job).some((side) => side.owner === known.owner);
   return isSide ? reject('notEligible', 'its owner holds or held an assignment of the job').rejection : null;
 }
