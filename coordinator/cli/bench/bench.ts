@@ -10,6 +10,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: { quick: boolean }): 
   journal: () => import('./journal.js'),
   overhead: () => import('./overhead.js'),
   memory: () => import('./memory.js'),
+  agent: () => import('./agent.js'),
   start: () => import('./startTime.js'),
   clear: () => import('./clear.js'),
 };

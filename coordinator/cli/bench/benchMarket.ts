@@ -62,11 +62,15 @@ export async function openBenchMarket(
   return { url, client, view: await client.call('getMarket', {}), coordinator, requester, home };
 }
 
-/** Starts an agent for each number of threads; returns when all are ready, which includes their own measurement. */
+/**
+ * Starts an agent for each number of threads; returns when all are ready, which includes their own measurement.
+ * @param moreArgs - further flags of each
+ */
 export async function startBenchAgents(
   atEnd: AtEnd,
   { home, url, client }: BenchMarket & { home: string },
   threadsOfEach: readonly number[],
+  moreArgs: readonly string[] = [],
 ): Promise<BenchAgent[]> {
   const starting = threadsOfEach.map(async (threads, index): Promise<BenchAgent> => {
     const name = `agent-${index + 1}`;
@@ -77,7 +81,7 @@ export async function startBenchAgents(
     const { address } = openKeyFile(keyFile);
     const args = ['--coordinator', url, '--key-file', keyFile, '--name', name, '--data-dir', folder];
     const artifacts = ['--artifact-dir', readBuiltInCircuit().folder];
-    const child = startChild(['agent', ...args, ...artifacts, '--threads', String(threads)], logFile);
+    const child = startChild(['agent', ...args, ...artifacts, '--threads', String(threads), ...moreArgs], logFile);
     atEnd(() => child.stop('atOnce'));
     const ready = child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
     const promised = child.waitFor(({ event, promisedMs }) => (event === 'circuitReady' ? promisedMs : undefined));
