@@ -185,7 +185,18 @@ async function prepareCircuits(
       circuits.delete(circuitId);
       log('circuitFailed', { circuitId, reason: messageOf(error) });
     };
-    const parts = { circuit, config, measurements, challenges, createProver: factory, load, locate, log, onLost };
+    const parts = {
+      circuit,
+      config,
+      measurements,
+      challenges,
+      createProver: factory,
+      load,
+      locate,
+      log,
+      signal,
+      onLost,
+    };
     try {
       circuits.set(circuitId, await prepareCircuit(parts));
     } catch (error) {

@@ -19,6 +19,9 @@ import {
 import { isCancelled } from './provingError.js';
 import { sampleInput } from './sampleInput.js';
 
+/** A prover that takes longer for a sample hangs, in milliseconds. */
+const SAMPLE_LIMIT_MS = 600_000;
+
 /** A circuit whose zkProofs this machine makes, one prover for each slot. */
 export interface ProvableCircuit {
   circuitId: string;
@@ -42,15 +45,18 @@ export interface PreparationParts {
   /** The same for a program that reads the file itself: its path. */
   locate(name: ArtifactName): Promise<string>;
   log: AgentLog;
+  /** Aborting it ends the preparation as cancelled. */
+  signal: AbortSignal;
   /** Called when a prover turns out not to load after the circuit was handed out. */
   onLost(error: unknown): void;
 }
 
 /**
  * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
- * all slots at work: on the challenge job, when the market asks for one. That measurement is also the check of an external prover: one whose zkProof of the sample does not
- * verify is not used. When an earlier start has measured the same setting, the provers warm up while the agent bids
- * already: a bid needs the promise, not the prover. An external program that has changed since is another setting.
+ * all slots at work: on the challenge job, when the market asks for one. That measurement is also the check of an external
+ * prover: one whose zkProof of the sample does not verify is not used. When an earlier start has measured the same setting,
+ * the provers warm up while the agent bids already: a bid needs the promise, not the prover. An external program that has
+ * changed since is another setting.
  */
 export async function prepareCircuit(parts: PreparationParts): Promise<ProvableCircuit> {
   const { circuit, config, measurements, log } = parts;
@@ -72,7 +78,7 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   } else {
     try {
       await warming;
-      const { made, longestMs } = await measure(raw, challenge?.input ?? sampleInput());
+      const { made, longestMs } = await measure(raw, challenge?.input ?? sampleInput(), parts.signal);
       if (!measurements.has(setting)) measurements.rehearse(setting, handicap * longestMs);
       challenge?.deliver(made);
     } catch (error) {
@@ -116,7 +122,8 @@ async function proverOptionsOf({ circuit, config, load, locate }: PreparationPar
 async function measure(
   provers: readonly Prover[],
   input: WitnessInput,
+  signal: AbortSignal,
 ): Promise<{ made: MadeProof; longestMs: number }> {
-  const made = await Promise.all(provers.map((prover) => prover.prove(input)));
+  const made = await Promise.all(provers.map((prover) => prover.prove(input, undefined, signal, SAMPLE_LIMIT_MS)));
   return { made: made[0]!, longestMs: Math.max(...made.map(({ witnessMs, provingMs }) => witnessMs + provingMs)) };
 }

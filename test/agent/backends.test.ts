@@ -10,7 +10,7 @@ import { ProvingError } from '#agent/proving/provingError.js';
 import { parseZkProof, ZK_PROTOCOLS, type ZkProtocol } from '#protocol/zkProof.js';
 import { verifyZkProof } from '../fixtures/snarkjsCheck.js';
 import { tinyCircuitFile, tinyInput, tinyKey, tinySamples } from '../fixtures/tinyCircuit.js';
-import { until } from './agentFixtures.js';
+import { isAlive, until } from './agentFixtures.js';
 
 const fakeProver = fileURLToPath(new URL('../fixtures/provers/fakeProver.mjs', import.meta.url));
 const wasm = readFileSync(tinyCircuitFile('tinyCircuit.wasm'));
@@ -48,16 +48,6 @@ function external(command: string, protocol: ZkProtocol = 'groth16', more: objec
 }
 
 const behaving = (behaviour: string) => external(`${process.execPath} "${fakeProver}" ${behaviour}`);
-
-/** Whether a process is still there and no zombie. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 const notedPids = () =>
   existsSync(join(folder, 'pids')) ? readFileSync(join(folder, 'pids'), 'utf8').trim().split('\n').map(Number) : [];

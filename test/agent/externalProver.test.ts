@@ -12,7 +12,7 @@ import { circuitFiles } from '#circuits/circuitFiles.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { JobView } from '#protocol/views.js';
 import { parseZkProof } from '#protocol/zkProof.js';
-import { committedCircuit, jobOf, sampleSignals, sideOf } from './agentFixtures.js';
+import { committedCircuit, isAlive, jobOf, sampleSignals, sideOf, until } from './agentFixtures.js';
 import { type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';
 
 const files = circuitFiles();
@@ -120,6 +120,20 @@ describe('an agent with an external prover', () => {
     });
     expect(existsSync(join(dataDir, 'measurements.json'))).toBe(false);
     expect(coordinator.calls.some(({ name }) => name === 'placeBid')).toBe(false);
+  });
+
+  it('can be stopped while the prover hangs on the sample, and takes it along', async () => {
+    process.env.TEST_PIDS_FILE = join(dataDir, 'pids');
+    try {
+      const running = run([`*=${program('hang')}`]);
+      await until(() => existsSync(join(dataDir, 'pids')), 'the program');
+      stop.abort();
+      await running;
+      const pid = Number(readFileSync(join(dataDir, 'pids'), 'utf8'));
+      await until(() => !isAlive(pid), 'the end of the program');
+    } finally {
+      delete process.env.TEST_PIDS_FILE;
+    }
   });
 
   it('says at the start that the program is missing', async () => {

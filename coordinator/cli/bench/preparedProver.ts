@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { publicSignalsOf } from '#agent/proving/witnessGenerator.js';
+import { publicSignalsOf } from '#protocol/witness/witnessGenerator.js';
 
 /** Public signals of the rollup circuit. */
 const SIGNALS = 3;
