@@ -32,6 +32,7 @@ export async function run(options: { quick: boolean }): Promise<Measure[]> {
   return [
     atMost('externalOwnMs', median(external.aloneMs)),
     atMost('externalOwnInMarketMs', external.inMarketMs),
+    info('externalOwnCpuMs', external.ownCpuMs),
     info('externalWitnessMs', external.witnessMs),
     info('externalCheckMs', external.checkMs),
     atLeast('warmOverFullprove', plans.fullproveMs / plans.throughputMs, WARM_RATIO_MIN),

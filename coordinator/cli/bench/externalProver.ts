@@ -5,7 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseTemplate } from '#agent/proving/backends/commandTemplate.js';
-import { createProver } from '#agent/proving/prover.js';
+import { GuardedWitness, WITNESS_LIMITS } from '#agent/proving/guardedWitness.js';
+import { createProver, type Prover, sharedBytes } from '#agent/proving/prover.js';
 import { sampleInput } from '#agent/proving/sampleInput.js';
 import { circuitFiles } from '#circuits/circuitFiles.js';
 import { type BenchAgent, openBenchMarket, readExampleBlock, startBenchAgents } from './benchMarket.js';
@@ -29,6 +30,8 @@ export interface ExternalCost {
   /** Mean of a market's jobs: from one to the next, without witness and program, in milliseconds. */
   inMarketMs: number;
   witnessMs: number;
+  /** Processor time of this process for one zkProof, without its witness: what other work disturbs least. */
+  ownCpuMs: number;
   /** The check of a zkProof, which is part of both, in milliseconds. */
   checkMs: number;
 }
@@ -63,18 +66,22 @@ async function measureAlone(
   const [checking, unchecking] = [createProver(options), createProver({ ...options, selfCheck: false })];
   atEnd(() => checking.close());
   atEnd(() => unchecking.close());
-  const times = { own: [] as number[], unchecked: [] as number[], witness: [] as number[] };
+  const witness = new GuardedWitness(sharedBytes(wasm), WITNESS_LIMITS);
+  atEnd(() => witness.close());
+  const times = { own: [] as number[], unchecked: [] as number[], witness: [] as number[], cpu: [] as number[] };
   for (let turn = -2; turn < repetitions; turn += 1) {
     const [with_, without] = [await ownTime(checking), await ownTime(unchecking)];
+    const witnessCpuMs = await cpuMs(() => witness.generate(sampleInput()));
     if (turn < 0) continue;
     // Beside each, so that other work on the machine meets both alike.
     const bareMs = await bareCopyMs(sample, join(home, 'copy.json'));
     times.own.push(with_.ownMs - bareMs);
     times.unchecked.push(without.ownMs - bareMs);
+    times.cpu.push(with_.cpuMs - witnessCpuMs);
     times.witness.push(with_.witnessMs);
   }
   const checkMs = median(times.own) - median(times.unchecked);
-  return { aloneMs: times.own, witnessMs: median(times.witness), checkMs };
+  return { aloneMs: times.own, witnessMs: median(times.witness), ownCpuMs: median(times.cpu), checkMs };
 }
 
 /** The same program called by nobody but this process, in milliseconds. */
@@ -84,10 +91,21 @@ async function bareCopyMs(from: string, to: string): Promise<number> {
   return performance.now() - startedMs;
 }
 
-async function ownTime(prover: ReturnType<typeof createProver>): Promise<{ ownMs: number; witnessMs: number }> {
+async function ownTime(prover: Prover): Promise<{ ownMs: number; witnessMs: number; cpuMs: number }> {
+  let witnessMs = 0;
   const startedMs = performance.now();
-  const { witnessMs } = await prover.prove(sampleInput());
-  return { ownMs: performance.now() - startedMs - witnessMs, witnessMs };
+  const spentMs = await cpuMs(async () => {
+    ({ witnessMs } = await prover.prove(sampleInput()));
+  });
+  return { ownMs: performance.now() - startedMs - witnessMs, witnessMs, cpuMs: spentMs };
+}
+
+/** Processor time that this process spends on a piece of work, on all its threads, in milliseconds. */
+async function cpuMs(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
 }
 
 async function measureInMarket(atEnd: AtEnd, home: string, blocks: number): Promise<number> {
