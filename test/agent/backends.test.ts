@@ -26,6 +26,8 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(open.map((prover) => prover.close()));
+  // A failed test must not leave its processes to the machine.
+  for (const pid of notedPids().filter(isAlive)) process.kill(pid, 'SIGKILL');
   delete process.env.TEST_PIDS_FILE;
   rmSync(folder, { recursive: true, force: true });
 });
