@@ -10,6 +10,7 @@ import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
 import { FaultBooks } from './faultBooks.js';
 import { JobBooks } from './jobBooks.js';
+import { SealBooks } from './sealBooks.js';
 import type { Answer, Storage } from './storage.js';
 import type { World } from './world.js';
 
@@ -21,6 +22,7 @@ export class Books {
   private readonly replay: Replay;
   private readonly jobs: JobBooks;
   private readonly faults: FaultBooks;
+  private readonly seals: SealBooks;
   /** Leaves as they were first seen. */
   private readonly seen: string[] = [];
   private readonly acknowledged = new Map<Hex, { answer: string; leaves: string[] }>();
@@ -31,6 +33,7 @@ export class Books {
     this.world = world;
     this.jobs = new JobBooks(world);
     this.faults = new FaultBooks(world);
+    this.seals = new SealBooks(world);
     this.replay = new Replay({
       checkSignatures,
       onBlockCompleted: (state, blockId) => {
@@ -59,6 +62,7 @@ export class Books {
         return;
       }
       this.jobs.take(entry);
+      this.seals.take(entry);
     }
     this.checkMoney();
     this.checkWakeUps();

@@ -25,6 +25,8 @@ export interface Character {
   cheatPercent: number;
   /** How often it submits what another has proven. */
   stealPercent: number;
+  /** How often it opens a bid that it has committed to; below 100 it also opens other bids than that, and late. */
+  openPercent: number;
   /** A backup that submits before it is called. */
   impatient: boolean;
 }
@@ -60,6 +62,7 @@ export function drawCharacter(fate: Fate, place: string, kind: Kind = fate.pick(
     cryPercent: 0,
     cheatPercent: 0,
     stealPercent: 0,
+    openPercent: 100,
     impatient: fate.chance(`${place} impatient`, 20),
   };
   return { ...honest, ...traitsOf(kind, honest) };
@@ -77,9 +80,9 @@ function traitsOf(kind: Kind, { provingMs }: Character): Partial<Character> {
     case 'crashing':
       return { crashEveryMs: 8_000 };
     case 'cheating':
-      return { cheatPercent: 60, stealPercent: 50 };
+      return { cheatPercent: 60, stealPercent: 50, openPercent: 60 };
     case 'quitting':
-      return { giveUpPercent: 40, cryPercent: 10 };
+      return { giveUpPercent: 40, cryPercent: 10, openPercent: 70 };
     case 'colluding':
       return { priceMilli: 1, promisedMs: 300, vanishPercent: 90, bidPercent: 100 };
     default:

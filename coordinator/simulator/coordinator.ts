@@ -6,6 +6,7 @@ import type { Address, Hex } from '#protocol/units.js';
 import type { Books } from './books.js';
 import { type InputAnswer, serveInput } from './inputDesk.js';
 import type { Door } from './network.js';
+import { startOperator } from './operatorParty.js';
 import type { PartyCommand } from './party.js';
 import { CoordinatorProcess } from './process.js';
 import type { Answer, Storage } from './storage.js';
@@ -36,6 +37,9 @@ export class Coordinator implements Door {
     everyNowAndThen(this.world, 'crash', weather.crashEveryMs, () => this.crash('at any time'));
     everyNowAndThen(this.world, 'freeze', weather.freezeEveryMs, () => this.freeze());
     everyNowAndThen(this.world, 'outage', weather.outageEveryMs, () => this.loseDatabase());
+    startOperator(this.world, (change) => {
+      if (this.process && this.serving) this.process.writer.execute(change(this.process.writer.state), null);
+    });
     everyNowAndThen(this.world, 'flush', weather.flushEveryMs, () => {
       this.world.note('fault: queue flushed');
       this.process?.flushQueue();

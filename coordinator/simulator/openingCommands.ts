@@ -22,6 +22,7 @@ export function openingCommands(fate: Fate, accounts: { address: Address; fundsW
     leaseMs: fate.pick('lease', [3_000, 6_000, 10_000]),
     downtimeMsMin: fate.pick('downtime', [1_500, 2_000]),
     invalidProofsMax: fate.pick('invalid', [1, 2, 3]),
+    bidRevealMs: fate.pick('reveal', [5_000, 8_000]),
     provingSamplesMin: fate.pick('samples', [2, 5]),
     challengeMs: fate.pick('challenge', [4_000, 20_000]),
   };

@@ -12,7 +12,15 @@ export const DOMAIN: SigningDomain = { chainId: 31_337, coordinatorId: `0x${'5a'
 
 /** What parties send. */
 export type PartyCommand = CommandOf<
-  'registerProver' | 'requestChallenge' | 'submitChallenge' | 'submitBlock' | 'placeBid' | 'submitProof' | 'giveUp'
+  | 'registerProver'
+  | 'requestChallenge'
+  | 'submitChallenge'
+  | 'submitBlock'
+  | 'placeBid'
+  | 'commitBid'
+  | 'openBid'
+  | 'submitProof'
+  | 'giveUp'
 >;
 
 /** Somebody with an account. */

@@ -9,6 +9,7 @@ import type { Coordinator } from './coordinator.js';
 import type { InputAnswer } from './inputDesk.js';
 import type { Network } from './network.js';
 import type { Party, PartyCommand } from './party.js';
+import { SealedBidder } from './sealedBidder.js';
 import { everyNowAndThen, type World } from './world.js';
 
 const MILLI_ETHER = 10n ** 15n;
@@ -52,6 +53,7 @@ export class ProverParty {
   private feedIndex = 0;
   private serial = 0;
   private proving = 0;
+  private readonly sealed: SealedBidder;
   private held = new Map<string, Held>();
   private readonly challenger: Challenger;
   private jobFacts = new Map<string, { deadlineMs: number; publicSignals: string[] }>();
@@ -64,9 +66,11 @@ export class ProverParty {
     this.skewMs = world.fate.between(`${this.place} skew`, -world.weather.skewMsMax, world.weather.skewMsMax);
     world.note(`prover: ${character.kind}`);
     const later = (ms: number, happen: () => void) => this.later(ms, happen);
-    const send = (command: PartyCommand, untilMs: number) => this.send(command, untilMs);
+    const send = (command: PartyCommand, untilMs: number, onLost?: () => void) => this.send(command, untilMs, onLost);
     const { place, skewMs } = this;
-    this.challenger = new Challenger({ world, party: options.party, place, character, skewMs, later, send });
+    const parts = { world, party: options.party, place, character, later, send };
+    this.challenger = new Challenger({ ...parts, skewMs });
+    this.sealed = new SealedBidder(parts);
     this.register();
     this.challenger.ask();
     this.follow();
@@ -196,6 +200,10 @@ export class ProverParty {
       case 'roundOpened':
         this.consider(entry);
         break;
+      case 'bidCommitted':
+      case 'bidsSealed':
+        this.sealed.read(entry);
+        break;
       case 'roundCleared':
         this.takeAwards(entry);
         break;
@@ -222,7 +230,8 @@ export class ProverParty {
     if (this.chance('bids again', 15)) this.later(this.between('thinks again', 0, 2_500), () => this.bid(round));
   }
 
-  private bid({ roundId, closesAtMs }: EntryOf<'roundOpened'>): void {
+  private bid(round: EntryOf<'roundOpened'>): void {
+    const { roundId, closesAtMs, sealing } = round;
     const { character, party } = this.options;
     this.serial += 1;
     const lifeMs = this.world.fate.pick(`${this.place} bid life`, [2_000, 30_000, 600_000]);
@@ -237,6 +246,10 @@ export class ProverParty {
       expiresAtMs: closesAtMs + lifeMs + this.skewMs,
       salt: `0x${`${this.lives}${this.serial}`.padStart(64, '0')}` as const,
     };
+    if (sealing === 'commitReveal') {
+      this.sealed.commit(message, round);
+      return;
+    }
     const { digest, signature } = party.sign('Bid', message);
     this.send({ kind: 'placeBid', message, signature, digest }, closesAtMs + 1_000);
   }

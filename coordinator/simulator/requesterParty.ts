@@ -89,6 +89,7 @@ export class RequesterParty {
         rounds: draw('rounds', [1, 2, 3]),
         missCostWei: draw('miss cost', [0n, 1n, 2n, 10n, 100n]) * ETH,
         backup: draw('backup', ['market', 'market', 'required', 'none'] as const),
+        sealing: fate.chance(`${this.place} sealing`, 30) ? 'commitReveal' : 'receipt',
         award: isFastest ? 'fastest' : 'cheapest',
         pricing: isFastest || fate.chance(`${this.place} first`, 20) ? 'first' : 'vickrey',
       }),

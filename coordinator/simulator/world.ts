@@ -12,7 +12,8 @@ export type BrokenPart =
   | 'ignoresDowntime'
   | 'judgesBeforeGaps'
   | 'forgetsRefusals'
-  | 'believesClaims';
+  | 'believesClaims'
+  | 'ignoresOpenings';
 
 /** What an honest prover did for a job, whatever the coordinator has seen of it. */
 export interface Delivery {

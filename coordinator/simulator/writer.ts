@@ -192,6 +192,9 @@ export class Writer {
 
   private decideOne(command: Command, writes: BatchWrites): Answer {
     const atMs = this.nowMs();
+    if (command.kind === 'openBid' && this.options.world.broken === 'ignoresOpenings') {
+      return { ok: false, code: 'unavailable', atMs };
+    }
     const decision = decide(this.state, command.kind === 'closeRound' ? this.withBids(command, writes) : command, atMs);
     if (!decision.ok) return { ok: false, code: decision.rejection.code, atMs };
     const firstIndex = this.state.size;

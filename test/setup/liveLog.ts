@@ -11,6 +11,7 @@ export function blockOfEntry(entry: Entry): string | null {
   if ('blockId' in entry) return entry.blockId;
   if ('jobId' in entry) return blockIdOf(entry.jobId);
   if ('roundId' in entry) return blockIdOf(entry.roundId);
+  if (entry.type === 'bidCommitted' || entry.type === 'bidOpened') return blockIdOf(entry.message.roundId);
   if (entry.type === 'proofReceived' || entry.type === 'gaveUp') return blockIdOf(entry.message.jobId);
   return null;
 }

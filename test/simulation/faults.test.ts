@@ -15,6 +15,12 @@ const MUST_HAPPEN = [
   'behaviour: stole a zkProof',
   'challenge: failed',
   'challenge: passed',
+  'behaviour: never opened its bid',
+  'behaviour: opened another bid',
+  'behaviour: opened its bid late',
+  'deposit: excused',
+  'deposit: forfeited',
+  'deposit: returned',
   'ending: a bond was excused',
   'ending: a bond was slashed',
   'ending: expired, deadlinePassed',
@@ -40,6 +46,7 @@ const MUST_HAPPEN = [
   'fault: prover crashed',
   'fault: queue flushed',
   'fault: verifier failed',
+  'entry: parametersSet',
   'gap on record: stall',
   'give-up: excused',
   'gap on record: start',
@@ -81,6 +88,7 @@ describe('a coordinator that is broken on purpose is caught', () => {
     ['judgesBeforeGaps', 'innocent'],
     ['forgetsRefusals', 'innocent'],
     ['believesClaims', 'witness'],
+    ['ignoresOpenings', 'innocent'],
   ];
   it.each(cases)('%s breaks %s', (broken, invariant) => {
     let caught: string | undefined;
