@@ -20,7 +20,7 @@ import { applyMigrations } from '#journal/migrate.js';
 import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
 import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
-import { DEFAULT_PARAMETERS, parametersSchema } from '#protocol/parameters.js';
+import { DEFAULT_PARAMETERS, parametersFlaw, parametersSchema } from '#protocol/parameters.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { startChallengeJudge } from '#queue/challengeJudge.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
@@ -184,6 +184,8 @@ async function openMarket(
 ): Promise<void> {
   const { origin, logKey, coordinatorId } = key;
   const parameters = parametersSchema.parse({ ...DEFAULT_PARAMETERS, ...config.parameters });
+  const flaw = parametersFlaw(parameters);
+  if (flaw) throw new ConfigError(`--parameters: ${flaw}`);
   const { chainId, faucet } = config;
   await journal.execute(
     { kind: 'openMarket', market: { origin, coordinatorId, chainId, logKey, faucet, parameters } },

@@ -15,6 +15,8 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   circuit: { summary: 'list, build and verify circuits', load: () => import('./circuit.js') },
   account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
+  'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },
+  parameters: { summary: 'show a market’s parameters, or change them', load: () => import('./parameters.js') },
   simulate: {
     summary: 'search for faults, compare mechanisms, under virtual time',
     load: () => import('./simulate.js'),

@@ -41,6 +41,8 @@ export interface EmbeddedPostgres {
 
 const ROLE = 'understudy';
 const DATABASE = 'understudy';
+/** Line of `postmaster.pid` that has the port, from 0. */
+const PORT_LINE = 3;
 const DRAFT_PREFIX = 'cluster-';
 
 /**
@@ -81,6 +83,28 @@ export async function startEmbeddedPostgres(options: { dataDir: string; log?: Se
   } catch (error) {
     await release();
     throw error;
+  }
+}
+
+/**
+ * Where the embedded server of a data folder listens while another process runs it.
+ * @returns null when none does, as after a kill that left its file behind
+ */
+export async function findRunningPostgres(dataDir: string): Promise<string | null> {
+  const lines = (await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  const password = await readFile(join(dataDir, 'password'), 'utf8').catch(() => '');
+  const port = Number(lines[PORT_LINE]);
+  if (!password || !Number.isInteger(port) || port <= 0) return null;
+  const databaseUrl = urlOf(port, password, DATABASE);
+  const client = new Client({ connectionString: databaseUrl });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return databaseUrl;
+  } catch {
+    return null;
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 

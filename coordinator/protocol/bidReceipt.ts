@@ -5,14 +5,19 @@ import { verifyEd25519 } from './log/ed25519.js';
 import { parseVerifierKey } from './log/verifierKey.js';
 import { addressSchema, bytes32Schema, roundIdSchema, unixMsSchema } from './units.js';
 
+/** The entries that a prover gets a receipt for. */
+export const bidEntrySchema = z.enum(['bidPlaced', 'bidCommitted', 'bidOpened']);
+
 /** A receipt with everything that its signature is over; one JSON object a line in a file of receipts. */
 export const keptReceiptSchema = z.strictObject({
   /** The log's origin line. */
   origin: z.string().min(1).max(128),
+  /** Which entry it is. */
+  type: bidEntrySchema,
   roundId: roundIdSchema,
   prover: addressSchema,
   commitment: bytes32Schema,
-  /** Index of the entry: a `bidPlaced`, `bidCommitted` or `bidOpened`. */
+  /** Index of the entry. */
   entryIndex: z.int().min(0),
   atMs: unixMsSchema,
   receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
@@ -21,8 +26,8 @@ export type KeptReceipt = z.infer<typeof keptReceiptSchema>;
 
 /** The bytes that a receipt's signature is over. */
 export function receiptBytes(receipt: Omit<KeptReceipt, 'receiptSignature'>): Uint8Array {
-  const { atMs, commitment, entryIndex, origin, prover, roundId } = receipt;
-  return canonicalBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
+  const { atMs, commitment, entryIndex, origin, prover, roundId, type } = receipt;
+  return canonicalBytes({ atMs, commitment, entryIndex, origin, prover, roundId, type });
 }
 
 /** True when the operator of the log with this verifier key has signed the receipt. */

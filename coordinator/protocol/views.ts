@@ -3,6 +3,7 @@
  * `null` means "not yet" or "does not apply".
  */
 import { z } from 'zod';
+import { bidEntrySchema } from './bidReceipt.js';
 import {
   activationCauseSchema,
   artifactSchema,
@@ -69,7 +70,9 @@ export const bidReceiptSchema = z.strictObject({
   prover: addressSchema,
   /** Digest of the bid: of what was sent, unless that was a commitment. */
   commitment: bytes32Schema,
-  /** Over the canonical JSON of `{ atMs, commitment, entryIndex, origin, prover, roundId }`. */
+  /** Which entry it became. */
+  type: bidEntrySchema,
+  /** Over the canonical JSON of `{ atMs, commitment, entryIndex, origin, prover, roundId, type }`. */
   receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
 });
 export type BidReceipt = z.infer<typeof bidReceiptSchema>;
@@ -312,9 +315,6 @@ export const scoreViewSchema = z.strictObject({
 });
 export type ScoreView = z.infer<typeof scoreViewSchema>;
 
-/** As many as a market has circuits. */
-export const SCORES_MAX = 10_000;
-
 /** The scores of a prover on every circuit that it has a record of, and the line that they are held against. */
 export const scoresViewSchema = z.strictObject({
   prover: addressSchema,
@@ -327,7 +327,7 @@ export const scoresViewSchema = z.strictObject({
     recordWindowMs: parameter.recordWindowMs,
     outcomesMax: parameter.outcomesMax,
   }),
-  scores: z.array(scoreViewSchema).max(SCORES_MAX),
+  scores: z.array(scoreViewSchema).max(10_000),
 });
 export type ScoresView = z.infer<typeof scoresViewSchema>;
 

@@ -81,7 +81,7 @@ export class BidOpener {
 
   /** @returns true when there is nothing left to do for the round */
   async #open(round: Round): Promise<boolean> {
-    const { session, log, unopened } = this.#options;
+    const { session, log, unopened, onReceipt } = this.#options;
     const { roundId } = round;
     const commitment = round.commitments.find(({ prover }) => prover === session.address)?.commitment;
     if (!commitment) return true;
@@ -91,8 +91,14 @@ export class BidOpener {
       return true;
     }
     // The commitment sent again gets its receipt again, which says where it stands.
-    const { firstIndex: entryIndex } = await this.#untilReached(() => session.commitBid(bid));
-    const sealed = { roundId, commitment, entryIndex, sealedEntryIndex: round.sealedEntryIndex ?? 0 };
+    const receipt = await this.#untilReached(() => session.commitBid(bid));
+    onReceipt(receipt);
+    const sealed = {
+      roundId,
+      commitment,
+      entryIndex: receipt.firstIndex,
+      sealedEntryIndex: round.sealedEntryIndex ?? 0,
+    };
     const flaw = await this.#untilReached(() => sealFlaw(session, sealed));
     if (flaw) {
       log('sealUnproven', { roundId, reason: flaw });

@@ -27,9 +27,9 @@ export function openBidding(
 
 /** Keeps a receipt; one that the log's key has not signed is kept too, and said to be worth nothing. */
 function keepReceipt(session: Session, receipts: ReceiptFile, receipt: BidReceipt, log: AgentLog): void {
-  const { roundId, prover, commitment, firstIndex: entryIndex, atMs, receiptSignature } = receipt;
+  const { roundId, prover, commitment, type, firstIndex: entryIndex, atMs, receiptSignature } = receipt;
   const { origin, logKey } = session.market;
-  const kept = { origin, roundId, prover, commitment, entryIndex, atMs, receiptSignature };
+  const kept = { origin, type, roundId, prover, commitment, entryIndex, atMs, receiptSignature };
   if (!isReceiptSigned(kept, logKey)) log('receiptUnsigned', { roundId, entryIndex });
   if (!receipts.add(kept)) log('receiptNotKept', { roundId, entryIndex });
 }

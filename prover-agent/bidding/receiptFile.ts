@@ -5,6 +5,9 @@ import type { KeptReceipt } from '#protocol/bidReceipt.js';
 /** Receipts that the file is cut down to when it has twice as many. */
 export const RECEIPTS_MAX = 10_000;
 
+/** Receipts among which one that comes again is known. */
+const NEWEST_MAX = 256;
+
 /**
  * The receipts of a prover's bids, one JSON object a line, oldest first: what an operator checks a log against with
  * `understudy check-bids`. A line that a crash has cut off is passed over by that check.
@@ -13,19 +16,26 @@ export class ReceiptFile {
   readonly #path: string;
   readonly #max: number;
   #lines: number | null = null;
+  /** Signatures of the newest receipts: a message that is sent again brings its receipt again. */
+  #newest: readonly string[] = [];
 
   constructor(path: string, max = RECEIPTS_MAX) {
     this.#path = path;
     this.#max = max;
   }
 
-  /** Adds a receipt. @returns false when it could not be written: no bid is lost for that */
+  /**
+   * Adds a receipt, once when it comes again.
+   * @returns false when it could not be written: no bid is lost for that
+   */
   add(receipt: KeptReceipt): boolean {
+    if (this.#newest.includes(receipt.receiptSignature)) return true;
     try {
       this.#lines ??= this.#read().length;
       mkdirSync(dirname(this.#path), { recursive: true });
       appendFileSync(this.#path, `${this.#endsMidLine() ? '\n' : ''}${JSON.stringify(receipt)}\n`, { mode: 0o600 });
       this.#lines += 1;
+      this.#newest = [...this.#newest, receipt.receiptSignature].slice(-NEWEST_MAX);
       if (this.#lines >= 2 * this.#max) this.#trim();
       return true;
     } catch {

@@ -76,6 +76,7 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
       roundId: body.message.roundId,
       prover: body.message.prover,
       commitment: `0x${'00'.repeat(32)}`,
+      type: 'bidPlaced',
       receiptSignature: `0x${'00'.repeat(64)}`,
     }),
   };

@@ -2,14 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scoreOf } from '#market/score.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { canonicalBytes } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyConsistency } from '#protocol/log/consistencyProof.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
-import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
@@ -189,6 +187,7 @@ describe('the way of a block over HTTP', () => {
         origin: 'test.example/market',
         prover: prover.address,
         roundId,
+        type: 'bidPlaced',
       });
       expect(receipt.receiptSignature).toBe(`0x${Buffer.from(market.executor.journal.sign(text)).toString('hex')}`);
     }
@@ -267,18 +266,6 @@ describe('the way of a block over HTTP', () => {
     }
   });
 
-  it('tells how reliable a prover is, with all that this follows from', async () => {
-    const primary = (await call('getJob', { params: { jobId: jobIds[0]! } })).primary!.prover;
-    const { line, scores, nowMs } = await call('getScores', { params: { address: primary } });
-    expect(line.scoreOutcomesMin).toBe(DEFAULT_PARAMETERS.scoreOutcomesMin);
-    const record = [...market.driver.state.records.values()].find(({ prover }) => prover === primary)!;
-    expect(record.outcomes.length).toBeGreaterThan(0);
-    const { circuitId } = record;
-    expect(scores).toEqual([{ circuitId, ...scoreOf(record, DEFAULT_PARAMETERS, nowMs) }]);
-    const { cleared } = await call('getRound', { params: { roundId } });
-    expect(cleared?.explanations.map(({ code }) => code)).toContain('wonPrimary');
-  });
-
   it('takes commitments, then the bids behind them, each with a receipt', async () => {
     const terms = { maxPriceWei: '100000', missCostWei: '100000', sealing: 'commitReveal' as const };
     const order = await call('submitBlock', { body: await blockOrder(market, requester, terms, 2) });
@@ -297,7 +284,7 @@ describe('the way of a block over HTTP', () => {
     expect(await call('getRound', { params })).toMatchObject({ ...view, sealedAtMs: null });
     await market.driver.advance(2_000);
     expect(await call('getRound', { params })).toMatchObject({ ...view, sealedAtMs: expect.any(Number) });
-    expect((await call('openBid', { body: opening })).commitment).toBe(commitment);
+    expect(await call('openBid', { body: opening })).toMatchObject({ commitment, type: 'bidOpened' });
     await market.driver.advance(100);
     const { cleared } = await call('getRound', { params });
     expect(cleared).toMatchObject({ bids: [opening], awards: [{ primary: { prover: prover.address } }] });

@@ -39,7 +39,7 @@ export function roundHandlers(
       if (checked instanceof Refused) return checked;
       const { digest } = checked;
       const accepted = await commands.execute({ kind: 'placeBid', message, signature, digest }, digest);
-      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest);
+      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest, 'bidPlaced');
     },
 
     commitBid: async ({ body: { message, signature } }) => {
@@ -47,7 +47,9 @@ export function roundHandlers(
       if (checked instanceof Refused) return checked;
       const { digest } = checked;
       const accepted = await commands.execute({ kind: 'commitBid', message, signature, digest }, digest);
-      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, message.commitment);
+      return accepted instanceof Refused
+        ? accepted
+        : receiptOf(deps, accepted, message, message.commitment, 'bidCommitted');
     },
 
     openBid: async ({ body: { message, signature } }) => {
@@ -55,7 +57,7 @@ export function roundHandlers(
       if (checked instanceof Refused) return checked;
       const { digest } = checked;
       const accepted = await commands.execute({ kind: 'openBid', message, signature, digest }, digest);
-      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest);
+      return accepted instanceof Refused ? accepted : receiptOf(deps, accepted, message, digest, 'bidOpened');
     },
   };
 }
@@ -66,12 +68,13 @@ function receiptOf(
   accepted: Accepted,
   { roundId, prover }: Pick<Bid, 'roundId' | 'prover'>,
   commitment: Hex,
+  type: BidReceipt['type'],
 ): BidReceipt {
   const { atMs, firstIndex: entryIndex } = accepted;
   const { origin } = journal.state().market!;
-  const receipt = receiptBytes({ atMs, commitment, entryIndex, origin, prover, roundId });
+  const receipt = receiptBytes({ atMs, commitment, entryIndex, origin, prover, roundId, type });
   const receiptSignature = `0x${Buffer.from(journal.sign(receipt)).toString('hex')}`;
-  return { ...accepted, roundId, prover, commitment, receiptSignature };
+  return { ...accepted, roundId, prover, commitment, type, receiptSignature };
 }
 
 /**
