@@ -2,6 +2,7 @@ import type { Entry, EntryType } from '#protocol/entries.js';
 import { pause, repeatUntilDone } from './backoff.js';
 import type { Bidder } from './bidding/bidder.js';
 import type { BidOpener } from './bidding/bidOpener.js';
+import type { PoolWatcher } from './bidding/poolWatcher.js';
 import type { HeartbeatJobs } from './client/heartbeat.js';
 import { isUnreachable, type Session } from './client/session.js';
 import { type AgentLog, messageOf } from './log.js';
@@ -17,6 +18,7 @@ export const FOLLOWED_TYPES = [
   'bidsSealed',
   'roundCleared',
   'backupActivated',
+  'poolOpened',
   'proofAccepted',
   'proofRejected',
   'jobExpired',
@@ -34,6 +36,8 @@ export interface AgentParts {
   runner: JobRunner;
   bidder: Bidder;
   opener: BidOpener;
+  /** Null for an agent that takes no part in the pool. */
+  pool: PoolWatcher | null;
   log: AgentLog;
   /** Ends all repeating. */
   signal: AbortSignal;
@@ -85,6 +89,9 @@ export class Agent {
           runner.pump();
         }
         break;
+      case 'poolOpened':
+        if (!this.#isStopping) void this.#parts.pool?.consider(entry.jobId);
+        break;
       case 'proofAccepted':
       case 'jobExpired':
         this.drop([entry.jobId], entry.type);
@@ -103,6 +110,7 @@ export class Agent {
     const { session, bidder, opener, log } = this.#parts;
     opener.resume();
     await this.takeDues();
+    if (!this.#isStopping) void this.#parts.pool?.catchUp();
     try {
       await session.readClock();
       const { rounds } = await session.client.call('listOpenRounds', {});
@@ -157,11 +165,12 @@ export class Agent {
     if (dropped > 0) runner.pump();
   }
 
-  /** What to say of the jobs held in a heartbeat. */
+  /** What to say of the jobs held in a heartbeat; those of the pool have no lease. */
   heartbeatJobs(): HeartbeatJobs {
     const { book, runner } = this.#parts;
     const ends = runner.expectedEnds();
-    return book.all().map(({ jobId, stage, progressPpm }) => {
+    const held = book.all().filter(({ role }) => role !== 'pool');
+    return held.map(({ jobId, stage, progressPpm }) => {
       return { jobId, stage, progressPpm, expectedEndMs: ends.get(jobId) ?? null };
     });
   }

@@ -39,6 +39,8 @@ export const agentConfigSchema = z
     handicap: z.number().min(1).max(1_000).default(1),
     /** At a clean stop, running work that is expected to take no longer is finished; the rest is handed back. */
     finishMs: z.int().min(0).max(3_600_000).default(10_000),
+    /** Take part in the pool: prove what nobody bought, or what both sides failed at. */
+    pool: z.boolean().default(true),
     /** Verify every zkProof before sending it. */
     selfCheck: z.boolean().default(true),
     /** External provers, each for a circuit: `<circuit id, name or *>=<command>`. All others are proven by snarkjs. */

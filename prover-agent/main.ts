@@ -4,6 +4,7 @@ import type { Address } from '#protocol/units.js';
 import { Agent, FOLLOWED_TYPES } from './agent.js';
 import { repeatUntilDone } from './backoff.js';
 import { openBidding } from './bidding/openBidding.js';
+import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
 import { ArtifactError, type ArtifactName, loadArtifact, locateArtifact } from './client/artifacts.js';
 import { followFeed } from './client/feed.js';
@@ -98,7 +99,9 @@ async function runLocked(
     prepareCircuits(config, options, { session, circuits, measurements, challenges }),
   );
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
-  const agent = new Agent({ session, book, runner, bidder, opener, log, signal: closing.signal, onCircuit, onNews });
+  const pool = config.pool ? new PoolWatcher({ ...bidderParts, book, onTaken: () => runner.pump() }) : null;
+  const agentParts = { session, book, runner, bidder, opener, pool, log, signal: closing.signal, onCircuit, onNews };
+  const agent = new Agent(agentParts);
   const heartbeat = new Heartbeat({
     session,
     log,

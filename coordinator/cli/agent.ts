@@ -46,6 +46,7 @@ async function commandOf(act: (options: Options) => Promise<void>) {
     .option('--witness-limit <ms>', 'end witness generators that take longer, such as 60000', '60000')
     .option('--witness-memory <mb>', 'end witness generators that take more memory, such as 1024', '1024')
     .option('--handicap <factor>', 'be slow on purpose, such as 3: every zkProof takes 3 times as long', '1')
+    .option('--no-pool', 'take no part in the pool: leave to others what nobody bought or both sides failed at')
     .option('--data-dir <dir>', 'where artifacts and measurements are kept, such as ./agent-1')
     .option('--artifact-dir <dir>', 'use the files of this folder whose hash fits, such as circuits/artifacts')
     .option('--finish <ms>', 'at a stop, finish running work that takes no longer, such as 60000', '10000')
@@ -68,6 +69,7 @@ async function settingsOf(options: Options, address: string) {
     slots: Number(options.slots),
     handicap: Number(options.handicap),
     finishMs: Number(options.finish),
+    pool: (options as { pool?: unknown }).pool !== false,
     backends: options.backend,
     witnessLimitMs: Number(options.witnessLimit),
     witnessMemoryMb: Number(options.witnessMemory),

@@ -10,22 +10,12 @@ import { atFaultOf, awaitsWitness, sidesOf } from './fault.js';
 import {
   type Assignment,
   type Job,
-  type JobPool,
   type MarketState,
   type PoolCommitment,
   parametersOf,
-  pinnedParameters,
   type Round,
   type Submission,
 } from './state.js';
-
-/** What a zkProof earns that is committed to at `nowMs`: rises evenly from the opening to the deadline. In wei. */
-export function poolPriceWei(pool: JobPool, deadlineMs: number, nowMs: number): bigint {
-  const wholeMs = deadlineMs - pool.openedAtMs;
-  const passedMs = Math.min(Math.max(0, nowMs - pool.openedAtMs), wholeMs);
-  if (wholeMs <= 0) return pool.toWei;
-  return pool.fromWei + ((pool.toWei - pool.fromWei) * BigInt(passedMs)) / BigInt(wholeMs);
-}
 
 /** When a commitment's zkProof must have come: never after the deadline. Unix milliseconds. */
 export function revealEndsMs(job: Job, { revealByMs }: PoolCommitment): number {
@@ -135,9 +125,4 @@ function openingOf(
 export function hasPoolTime(state: MarketState, { deadlineMs }: Pick<Round, 'deadlineMs'>, nowMs: number): boolean {
   const { provingTimeMsMin, deliveryMarginMs } = parametersOf(state);
   return nowMs + provingTimeMsMin + deliveryMarginMs <= deadlineMs;
-}
-
-/** What a commitment to a pooled job locks, in wei. */
-export function poolBondWei(state: MarketState, job: Job): bigint {
-  return (job.maxPriceWei * BigInt(pinnedParameters(state, job).poolForfeitBps)) / 10_000n;
 }

@@ -11,6 +11,11 @@ export function bidDepositWei(maxPriceWei: bigint, parameters: Pick<Parameters, 
   return (maxPriceWei * BigInt(parameters.bidForfeitBps)) / 10_000n;
 }
 
+/** What a commitment to a pooled job locks, and forfeits when its zkProof does not come or is invalid, in wei. */
+export function poolBondWei(maxPriceWei: bigint, parameters: Pick<Parameters, 'poolForfeitBps'>): bigint {
+  return (maxPriceWei * BigInt(parameters.poolForfeitBps)) / 10_000n;
+}
+
 /**
  * The most that an assignment's bond can come to, in wei: what a candidate must have free to be eligible. Dearer cover
  * and standby fee can each come close to the max price.

@@ -2,6 +2,7 @@ import { type Client, RejectedError, UnreachableError } from '#protocol/client.j
 import { contentHashOf } from '#protocol/contentHash.js';
 import { type Bid, type GiveUp, giveUpDetail, type Messages, type MessageType } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
+import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import type { RouteAnswer, RouteCall } from '#protocol/routeCalls.js';
 import type { RouteName } from '#protocol/routes.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
@@ -171,6 +172,14 @@ export class Session {
   }
 
   /** @param detail - what goes with the reason, in any text: what cannot be signed of it is left out */
+  /** Commits to a zkProof for a pooled job. The same arguments make the same message. */
+  commitToPool(jobId: string, contentHash: Hex): Promise<RouteAnswer<'commitToPool'>> {
+    const commitment = poolCommitmentOf(contentHash, this.address, jobId);
+    return this.client.call('commitToPool', {
+      body: this.sign('PoolCommit', { jobId, prover: this.address, commitment }),
+    });
+  }
+
   giveUp(jobId: string, reason: GiveUp['reason'], detail = ''): Promise<RouteAnswer<'giveUp'>> {
     const message = { jobId, prover: this.address, reason, detail: giveUpDetail(detail) };
     return this.client.call('giveUp', { body: this.sign('GiveUp', message) });

@@ -1,4 +1,5 @@
 import type { GiveUp } from '#protocol/messages.js';
+import type { PoolRamp } from '#protocol/poolPrice.js';
 import type { Address } from '#protocol/units.js';
 import type { JobView, ProgressView } from '#protocol/views.js';
 import type { WitnessInput } from './prover.js';
@@ -6,11 +7,19 @@ import type { WitnessInput } from './prover.js';
 /** What an agent does for a job: waits for its turn, proves, sends, or waits for the verdict. */
 export type JobPhase = 'waiting' | 'running' | 'delivering' | 'delivered';
 
-/** A job that this prover is primary or backup of. */
+/** What a pooled job pays, and what this prover asks for it. */
+export interface PoolTerms {
+  ramp: PoolRamp;
+  priceWei: bigint;
+}
+
+/** A job that this prover is primary or backup of, or proves for the pool. */
 export interface HeldJob {
   readonly jobId: string;
   readonly circuitId: string;
-  readonly role: 'primary' | 'backup';
+  readonly role: 'primary' | 'backup' | 'pool';
+  /** For role `pool`: it is committed to when the price is reached. */
+  readonly pool: PoolTerms | null;
   readonly publicSignals: readonly string[];
   readonly inputHash: string;
   deadlineMs: number;
@@ -85,10 +94,23 @@ export class JobBook {
       if (known) this.#update(known, view, held.side);
       else added.push(this.#add(view, held.role, held.side));
     }
-    for (const jobId of this.#jobs.keys()) {
-      if (!listed.has(jobId)) this.end(jobId);
+    for (const { jobId, role } of this.all()) {
+      if (role !== 'pool' && !listed.has(jobId)) this.end(jobId);
     }
     return added;
+  }
+
+  /** Takes up a pooled job; null for one that has ended or is held. The market does not list it: it binds nobody. */
+  addPooled(view: JobView, pool: PoolTerms, promisedMs: number, dueMs: number): HeldJob | null {
+    if (this.hasEnded(view.jobId) || this.#jobs.has(view.jobId)) return null;
+    const job = newJob(view, { role: 'pool', pool, dueMs, isActive: true, promisedMs, invalidCount: 0 });
+    this.#jobs.set(view.jobId, job);
+    return job;
+  }
+
+  /** True for a job whose end was heard of. */
+  hasEnded(jobId: string): boolean {
+    return this.#ended.has(jobId);
   }
 
   /** Calls a backup. Remembered even for a job that has not been listed yet. */
@@ -121,28 +143,9 @@ export class JobBook {
 
   #add(view: JobView, role: HeldJob['role'], side: NonNullable<JobView['primary']>): HeldJob {
     const isActive = side.status === 'active' || this.#activated.has(view.jobId);
-    const job: HeldJob = {
-      jobId: view.jobId,
-      circuitId: view.circuitId,
-      role,
-      publicSignals: view.publicSignals,
-      inputHash: view.inputHash,
-      deadlineMs: view.deadlineMs,
-      dueMs: side.dueMs,
-      isActive,
-      promisedMs: side.provingMsP95,
-      phase: this.#hasPending(view) ? 'delivered' : 'waiting',
-      stage: isActive ? 'queued' : 'standby',
-      progressPpm: 0,
-      expectedEndMs: null,
-      input: null,
-      isFetching: false,
-      failures: 0,
-      isResting: false,
-      invalidCount: side.invalidCount,
-      startedMs: null,
-      ended: new AbortController(),
-    };
+    const { dueMs, provingMsP95: promisedMs, invalidCount } = side;
+    const job = newJob(view, { role, pool: null, dueMs, isActive, promisedMs, invalidCount });
+    if (this.#hasPending(view)) job.phase = 'delivered';
     this.#jobs.set(view.jobId, job);
     return job;
   }
@@ -162,6 +165,26 @@ export class JobBook {
   }
 }
 
+function newJob(
+  { jobId, circuitId, publicSignals, inputHash, deadlineMs }: JobView,
+  terms: Pick<HeldJob, 'role' | 'pool' | 'dueMs' | 'isActive' | 'promisedMs' | 'invalidCount'>,
+): HeldJob {
+  return {
+    ...{ jobId, circuitId, publicSignals, inputHash, deadlineMs },
+    ...terms,
+    phase: 'waiting',
+    stage: terms.isActive ? 'queued' : 'standby',
+    progressPpm: 0,
+    expectedEndMs: null,
+    input: null,
+    isFetching: false,
+    failures: 0,
+    isResting: false,
+    startedMs: null,
+    ended: new AbortController(),
+  };
+}
+
 function remember(kept: Set<string>, jobId: string): void {
   kept.add(jobId);
   if (kept.size > ENDED_MAX) kept.delete(kept.values().next().value as string);
@@ -169,7 +192,8 @@ function remember(kept: Set<string>, jobId: string): void {
 
 /**
  * Which job to begin next, and which ones cannot be finished before their deadline and should be handed back. Pure.
- * Nearest due time first; ties by id, so that a restart goes on in the same order.
+ * Jobs of the pool come last, since nothing is lost by leaving them; then the nearest due time first; ties by id, so
+ * that a restart goes on in the same order.
  *
  * @param typicalMs - the usual time of a zkProof of a circuit, in milliseconds; null when it cannot be proven here
  * @param nowMs - the coordinator's clock
@@ -194,5 +218,6 @@ export function planWork(
 }
 
 function isBefore(a: HeldJob, b: HeldJob): boolean {
+  if ((a.role === 'pool') !== (b.role === 'pool')) return b.role === 'pool';
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.jobId < b.jobId);
 }

@@ -7,6 +7,7 @@ import { type AgentLog, messageOf } from '../log.js';
 import { expectedEnds, paceEndMs } from './expectedEnds.js';
 import { type HeldJob, type JobBook, planWork } from './jobBook.js';
 import type { Measurements } from './measurements.js';
+import { commitToPool } from './poolCommit.js';
 import type { ProvableCircuit } from './provableCircuit.js';
 import type { MadeProof } from './prover.js';
 import { flawed, ProvingError } from './provingError.js';
@@ -85,10 +86,15 @@ export class JobRunner {
     this.#isOpen = false;
   }
 
-  /** Tells the market that the job will not be delivered, and why, and drops it. */
+  /** Tells the market that the job will not be delivered, and why, and drops it. One of the pool is just dropped. */
   async giveUp(job: HeldJob, reason: GiveUp['reason'], detail = ''): Promise<void> {
     const { session, book, log, signal } = this.#options;
     if (this.#givingUp.has(job.jobId)) return;
+    if (job.role === 'pool') {
+      book.end(job.jobId);
+      log('poolLeft', { jobId: job.jobId, reason });
+      return;
+    }
     this.#givingUp.add(job.jobId);
     book.end(job.jobId);
     log('gaveUp', { jobId: job.jobId, role: job.role, reason });
@@ -280,6 +286,7 @@ export class JobRunner {
     job.expectedEndMs = session.clock.nowMs();
     onStage();
     try {
+      await commitToPool(job, made, session, log);
       await repeatUntilDone(() => this.#submit(job, made), {
         isWorthRepeating: (error) => isUnreachable(error),
         onFailure: (error, attempt) => log('deliveryDelayed', { jobId: job.jobId, attempt, reason: messageOf(error) }),

@@ -68,6 +68,8 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
     listCircuits: () => ({ circuits: [] }),
     listDues: ({ params }) => ({ prover: params.address, jobs: [] }),
     listOpenRounds: () => ({ rounds: [] }),
+    listPool: () => ({ jobs: [] }),
+    commitToPool: () => accepted,
     beat: () => ({ leaseMs: 800, nowMs: Date.now(), dropJobIds: [] }),
     submitProof: () => accepted,
     giveUp: () => accepted,

@@ -262,7 +262,9 @@ describe('a thief', () => {
     const message = { jobId, prover: fourth.address, commitment };
     const { digest, signature } = await fourth.sign('PoolCommit', message);
     const copied = await market.run({ kind: 'commitToPool', message, signature, digest }, digest);
-    expect(copied).toMatchObject({ code: 'commitPending' });
+    expect(copied).toMatchObject({ ok: true });
+    const shown = await market.deliver(fourth, jobId, 0, undefined, third.address);
+    expect(shown.executed).toMatchObject({ code: 'noPoolCommitment' });
     expect((await market.deliver(third, jobId, 1)).executed).toMatchObject({ code: 'noPoolCommitment' });
   });
 });

@@ -1,10 +1,12 @@
+import { poolBondWei } from '#protocol/bonds.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
+import { poolPriceWei } from '#protocol/poolPrice.js';
 import { type Rejection, reject } from '#protocol/rejections.js';
 import type { Address } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
 import { eligibility } from '../eligibility.js';
 import { sidesOf } from '../fault.js';
-import { isForfeited, isOpenCommitment, poolBondWei, poolOpening, poolPriceWei, revealEndsMs } from '../pool.js';
+import { isForfeited, isOpenCommitment, poolOpening, revealEndsMs } from '../pool.js';
 import {
   compactPostings,
   freeWei,
@@ -34,8 +36,10 @@ export function commitToPool(state: MarketState, command: CommandOf<'commitToPoo
   if (!job) return reject('unknownJob', `${message.jobId} is not open`);
   const flaw = entryFlaw(state, job, message.prover, nowMs) ?? commitFlaw(state, job, message.prover, nowMs);
   if (flaw) return { ok: false, rejection: flaw };
-  if (job.pool!.commitments.some((one) => one.commitment === message.commitment)) return reject('commitPending');
-  const bondWei = poolBondWei(state, job);
+  const isKnown = (one: PoolCommitment) => one.prover === message.prover && one.commitment === message.commitment;
+  if (job.pool!.commitments.some(isKnown)) return reject('commitPending');
+  const parameters = pinnedParameters(state, job);
+  const bondWei = poolBondWei(job.maxPriceWei, parameters);
   const heldWei = freeWei(state, message.prover);
   if (heldWei < bondWei) {
     return reject('insufficientFunds', `a commitment locks ${bondWei} wei, ${heldWei} are free`);
@@ -48,7 +52,7 @@ export function commitToPool(state: MarketState, command: CommandOf<'commitToPoo
     message,
     signature,
     priceWei: poolPriceWei(job.pool!, job.deadlineMs, nowMs).toString(),
-    revealByMs: nowMs + pinnedParameters(state, job).poolRevealMs,
+    revealByMs: nowMs + parameters.poolRevealMs,
     postings: compactPostings([locked]),
   });
 }
