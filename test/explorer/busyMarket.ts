@@ -37,7 +37,7 @@ export async function makeBusy({ driver }: ApiMarket, blocks = 4): Promise<BusyM
     provenBlockId = await proveBlock(driver, requester, provers, block);
     await driver.advance(7_000);
   }
-  const unsold = await driver.submitBlock(requester, 1, terms(driver.nowMs, { label: 'nobody bid' }));
+  const unsold = await driver.submitBlock(requester, 1, terms(driver.nowMs, { label: 'nobody bid', pool: 'none' }));
   await driver.advance(40_000);
   if (driver.state.blocks.has(unsold.blockId)) throw new Error('the block without bids is still open');
   const open = await driver.submitBlock(
