@@ -22,7 +22,7 @@ const CLEARINGS_MAX = 200;
 
 /** A job's stored state without what makes it long, and when the zkProof that counts came in. */
 const BRIEF = `
-  jobs.state - '{publicSignals,inputHash,submissions}'::text[] AS state,
+  jobs.state - '{publicSignals,inputHash,submissions,pool}'::text[] AS state,
   (SELECT (one->>'receivedAtMs')::bigint FROM jsonb_array_elements(jobs.state->'submissions') AS one
     WHERE one->>'verdict' = 'valid' LIMIT 1) AS received_at_ms,
   blocks.requester, blocks.submitted_at_ms`;

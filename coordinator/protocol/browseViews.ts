@@ -13,9 +13,9 @@ export const registeredProverSchema = z.strictObject({
 });
 export type RegisteredProver = z.infer<typeof registeredProverSchema>;
 
-/** A job without its signals and submissions, and where it stands in the lists that it is paged by. */
+/** A job without its signals, submissions and pool, and where it stands in the lists that it is paged by. */
 export const jobBriefSchema = z.strictObject({
-  ...jobViewSchema.omit({ publicSignals: true, inputHash: true, submissions: true }).shape,
+  ...jobViewSchema.omit({ publicSignals: true, inputHash: true, submissions: true, pool: true }).shape,
   requester: addressSchema,
   /** When its block was submitted. */
   submittedAtMs: unixMsSchema,

@@ -1,10 +1,11 @@
 import type { JobView, RoundView } from '#protocol/views.js';
 import { JobLink } from './links.js';
 import { clockTime, duration } from './time.js';
+import { inWords } from './words.js';
 
 /** One stretch of time of a job, in Unix milliseconds. */
 interface Stretch {
-  kind: 'bidding' | 'primary' | 'standby' | 'backup' | 'verification';
+  kind: 'bidding' | 'primary' | 'standby' | 'backup' | 'pool' | 'verification';
   fromMs: number;
   toMs: number;
   words: string;
@@ -92,6 +93,9 @@ function Legend({ deadline }: { deadline: number | null }) {
         <span class="bar backup" /> backup proving (striped, below)
       </li>
       <li>
+        <span class="bar pool" /> pool (dotted frame, below)
+      </li>
+      <li>
         <span class="bar verification" /> verification (bordered)
       </li>
       <li>
@@ -141,9 +145,13 @@ function stretchesOf(
     add('standby', awardedAtMs, activatedAtMs ?? endMs, `backup ${nameOf(backup.prover)} standing by`, true);
     if (activatedAtMs !== null) add('backup', activatedAtMs, endMs, `backup ${nameOf(backup.prover)} proving`, true);
   }
+  if (job.pool) {
+    const count = job.pool.commitments.length;
+    add('pool', job.pool.openedAtMs, endMs, `pool, ${inWords(job.pool.cause)}, ${count} commitments`, true);
+  }
   for (const { receivedAtMs, verdict, prover, role } of job.submissions) {
     const toMs = verdict === 'invalid' ? receivedAtMs : endMs;
-    add('verification', receivedAtMs, toMs, `zkProof of ${nameOf(prover)}: ${verdict}`, role === 'backup');
+    add('verification', receivedAtMs, toMs, `zkProof of ${nameOf(prover)}: ${verdict}`, role !== 'primary');
   }
   return found;
 }

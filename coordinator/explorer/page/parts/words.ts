@@ -2,6 +2,12 @@
 
 const WORDS: Record<string, string> = {
   open: 'taking bids',
+  pooled: 'in the pool',
+  noPoolCommit: 'nobody committed to it in the pool',
+  noPoolReveal: 'no commitment of the pool was revealed',
+  noPoolProof: 'no zkProof of the pool was valid',
+  unsold: 'nobody bought it',
+  sidesSpent: 'primary and backup have both failed',
   awarded: 'being proven',
   proven: 'proven',
   expired: 'expired',

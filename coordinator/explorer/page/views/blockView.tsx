@@ -182,6 +182,9 @@ function storyOf(job: JobView, progress: BlockData['progress'], nameOf: (address
   if (job.outcome === 'proven') return [`proven by the ${job.deliveredBy}`, called].filter(Boolean).join('; ');
   if (job.outcome === 'expired') return `expired: ${inWords(job.outcomeReason ?? '')}`;
   if (job.status === 'open') return 'taking bids';
+  if (job.pool && job.status === 'pooled') {
+    return `in the pool: ${inWords(job.pool.cause)}; ${job.pool.commitments.length} commitments`;
+  }
   const told = progress
     .filter(({ jobId, stage }) => jobId === job.jobId && stage !== 'standby')
     .map(

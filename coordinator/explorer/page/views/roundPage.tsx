@@ -13,6 +13,7 @@ import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
 import { clockTime, dateTime, duration, percent, seconds } from '../parts/time.js';
 import { inWords } from '../parts/words.js';
+import { Escalations } from './escalations.js';
 import { explanationOf, UNMET } from './explanations.js';
 import { Recomputation } from './recomputation.js';
 
@@ -32,7 +33,7 @@ export function RoundPage({ roundId, watch }: { roundId: string; watch: LogWatch
     <>
       <Head round={round} label={label} />
       {round.cleared ? (
-        <ClearedRound roundId={roundId} cleared={round.cleared} watch={watch} />
+        <ClearedRound round={round} cleared={round.cleared} watch={watch} />
       ) : (
         <SealedBids round={round} />
       )}
@@ -48,7 +49,8 @@ async function readRound(roundId: string) {
   return { round, label: request.label };
 }
 
-function ClearedRound({ roundId, cleared, watch }: { roundId: string; cleared: Cleared; watch: LogWatch }) {
+function ClearedRound({ round, cleared, watch }: { round: RoundDetail; cleared: Cleared; watch: LogWatch }) {
+  const { roundId, escalations } = round;
   const replay = useReplay(watch, { roundId, clearedIndex: cleared.entryIndex });
   const candidates = replay.state.step === 'done' ? replay.state.outcome.candidates : [];
   return (
@@ -57,6 +59,7 @@ function ClearedRound({ roundId, cleared, watch }: { roundId: string; cleared: C
       <Bids cleared={cleared} candidates={candidates} />
       <Awards cleared={cleared} />
       <Unsold cleared={cleared} />
+      <Escalations escalations={escalations} />
     </>
   );
 }
