@@ -1,4 +1,4 @@
-import type { Entry, EntryType } from '#protocol/entries.js';
+import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import { pause, repeatUntilDone } from './backoff.js';
 import type { Bidder } from './bidding/bidder.js';
 import type { BidOpener } from './bidding/bidOpener.js';
@@ -78,6 +78,7 @@ export class Agent {
         this.#parts.opener.watch(entry.roundId);
         break;
       case 'roundCleared':
+        this.#tellResult(entry);
         if (entry.awards.some(({ primary, backup }) => primary.prover === me || backup?.prover === me)) {
           void this.takeDues();
         }
@@ -103,6 +104,12 @@ export class Agent {
         void this.catchUp();
         break;
     }
+  }
+
+  /** Logs what became of this prover's bid for a round, and why. */
+  #tellResult({ roundId, bids, explanations }: EntryOf<'roundCleared'>): void {
+    const at = bids.findIndex(({ message }) => message.prover === this.#parts.session.address);
+    if (at >= 0) this.#parts.log('bidResult', { roundId, ...explanations[at] });
   }
 
   /** Reads what the feed does not tell: the rounds that are open already, and the jobs held. Never throws. */

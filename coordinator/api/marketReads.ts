@@ -3,6 +3,7 @@
  * behind what another replica has written, and does not have completed blocks any more.
  */
 import type { Pool } from 'pg';
+import type { ProverRecord } from '#market/state.js';
 import type { Prisma, PrismaClient } from '#prisma/generated/client.js';
 import type { EntryOf, Posting } from '#protocol/entries.js';
 import type { BlockRequest } from '#protocol/messages.js';
@@ -16,6 +17,7 @@ import {
   PAGE_MAX,
   type ProgressView,
   type RoundView,
+  SCORES_MAX,
 } from '#protocol/views.js';
 import { wholeGroups } from './wholeGroups.js';
 
@@ -181,6 +183,13 @@ export class MarketReads {
       [PAGE_MAX],
     );
     return rows.map(({ state }) => state);
+  }
+
+  /** A prover's records, one for each circuit that it has worked on. */
+  async records(prover: Address): Promise<ProverRecord[]> {
+    const orderBy = { circuitId: 'asc' as const };
+    const found = await this.#prisma.proverRecord.findMany({ where: { prover }, orderBy, take: SCORES_MAX });
+    return found.map(({ state }) => read<ProverRecord>(state));
   }
 
   /** Size of the log that is durable, whoever wrote it. */

@@ -3,12 +3,20 @@
  * of the outcomes in the log, so that anybody can work it out again. Source: ARCHITECTURE.md, "Scores".
  */
 import type { Parameters } from '#protocol/parameters.js';
-import type { ScoreView } from '#protocol/views.js';
+import type { ScoresView, ScoreView } from '#protocol/views.js';
 import { recentOutcomes } from './record.js';
 import { NEVER, type ProverRecord } from './state.js';
 
 /** An outlier is further from the median than this many median absolute deviations, in thousandths (3 sigma). */
 const OUTLIER_MADS_THOUSANDTHS = 4_448;
+
+/** The line: the parameters that decide who is eligible. */
+export function scoreLineOf(parameters: Parameters): ScoresView['line'] {
+  const { scoreOutcomesMin, scoreOnTimePpmMin, scoreLatencyPctMax, scoreReachablePpmMin } = parameters;
+  const { recordWindowMs, outcomesMax } = parameters;
+  const window = { recordWindowMs, outcomesMax };
+  return { scoreOutcomesMin, scoreOnTimePpmMin, scoreLatencyPctMax, scoreReachablePpmMin, ...window };
+}
 
 /** Score of a prover on a circuit at a moment, with everything that it is calculated from. */
 export type Score = Omit<ScoreView, 'circuitId'>;

@@ -27,9 +27,9 @@ export const explanationSchema = z.discriminatedUnion('code', [
   one('noBond', { needsWei: weiSchema, hasWei: weiSchema }),
   /** A newcomer holds one job at a time. */
   one('newcomerHolds', { heldJobs: z.int().min(1) }),
-  /** Its owner has its share of the round already. */
+  /** Its owner has its share of the round already, and others can take the rest. */
   one('shareCap', { ownerJobs: count, capJobs: count }),
-  /** It was cheap enough, but not with these demands met; others met them. */
+  /** It does not meet these demands, and others do. */
   one('demandUnmet', { unmet: z.array(unmetDemandSchema).min(1).max(4) }),
   /** By how much its price (as primary) or its standby price (as backup) was too high for the round's dearest job. */
   one('outbid', { seat: z.enum(['primary', 'backup']), byWei: weiSchema }),

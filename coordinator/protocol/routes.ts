@@ -43,6 +43,7 @@ import {
   progressViewSchema,
   roundDetailSchema,
   roundViewSchema,
+  scoresViewSchema,
 } from './views.js';
 
 /** Largest block file, in bytes of JSON. */
@@ -120,6 +121,15 @@ export const ROUTES = {
     summary: 'The open jobs that a prover is primary or backup of: what a restarted agent takes up again.',
     params: z.strictObject({ address: addressSchema }),
     response: duesViewSchema,
+    rejections: [],
+  }),
+  getScores: route({
+    method: 'GET',
+    path: '/v1/provers/:address/scores',
+    summary:
+      'How reliable a prover is on each circuit by the log, with all that this is calculated from, and the line.',
+    params: z.strictObject({ address: addressSchema }),
+    response: scoresViewSchema,
     rejections: [],
   }),
   ...CIRCUIT_ROUTES,

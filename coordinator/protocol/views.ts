@@ -315,6 +315,9 @@ export const scoreViewSchema = z.strictObject({
 });
 export type ScoreView = z.infer<typeof scoreViewSchema>;
 
+/** As many as a market has circuits. */
+export const SCORES_MAX = 10_000;
+
 /** The scores of a prover on every circuit that it has a record of, and the line that they are held against. */
 export const scoresViewSchema = z.strictObject({
   prover: addressSchema,
@@ -327,7 +330,7 @@ export const scoresViewSchema = z.strictObject({
     recordWindowMs: parameter.recordWindowMs,
     outcomesMax: parameter.outcomesMax,
   }),
-  scores: z.array(scoreViewSchema).max(10_000),
+  scores: z.array(scoreViewSchema).max(SCORES_MAX),
 });
 export type ScoresView = z.infer<typeof scoresViewSchema>;
 

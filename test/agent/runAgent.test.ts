@@ -91,8 +91,11 @@ describe('an agent', () => {
     expect(checkSigner(digestOf(domain, 'Bid', message), signature, account.address)).toBeNull();
     expect(message.maxJobs).toBe(2);
     dues = [mine(0)];
-    coordinator.publish(clearedFor(account.address, dues[0]!));
+    const explanations = [{ code: 'wonPrimary' as const, primaryJobs: 1 }];
+    coordinator.publish({ ...clearedFor(account.address, dues[0]!), bids: [{ message, signature }], explanations });
     await until(() => callsOf('submitProof').length > 0, 'a delivery');
+    const [result] = events.filter(({ event }) => event === 'bidResult');
+    expect(result?.fields).toEqual({ roundId: message.roundId, ...explanations[0] });
     const { body } = callsOf('submitProof')[0]!;
     expect(body.message.contentHash).toBe(contentHashOf({ publicSignals: body.publicSignals, zkProof: body.zkProof }));
     expect(checkSigner(digestOf(domain, 'ProofSubmission', body.message), body.signature, account.address)).toBeNull();

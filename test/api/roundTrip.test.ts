@@ -2,12 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scoreOf } from '#market/score.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { canonicalBytes } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyConsistency } from '#protocol/log/consistencyProof.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
@@ -264,6 +266,18 @@ describe('the way of a block over HTTP', () => {
       expect(zkProof).toMatchObject({ protocol: 'groth16' });
       if (at > 0) expect(signals[0]).toBe(bundle.zkProofs[at - 1]!.publicSignals[1]);
     }
+  });
+
+  it('tells how reliable a prover is, with all that this follows from', async () => {
+    const primary = (await call('getJob', { params: { jobId: jobIds[0]! } })).primary!.prover;
+    const { line, scores, nowMs } = await call('getScores', { params: { address: primary } });
+    expect(line.scoreOutcomesMin).toBe(DEFAULT_PARAMETERS.scoreOutcomesMin);
+    const record = [...market.driver.state.records.values()].find(({ prover }) => prover === primary)!;
+    expect(record.outcomes.length).toBeGreaterThan(0);
+    const { circuitId } = record;
+    expect(scores).toEqual([{ circuitId, ...scoreOf(record, DEFAULT_PARAMETERS, nowMs) }]);
+    const { cleared } = await call('getRound', { params: { roundId } });
+    expect(cleared?.explanations.map(({ code }) => code)).toContain('wonPrimary');
   });
 
   it('takes commitments, then the bids behind them, each with a receipt', async () => {

@@ -6,6 +6,13 @@ import { roundArbitrary } from './clearingRounds.js';
 
 const ROUNDS = 10_000;
 
+const LEAST = { sold: 4_000, 'sold 4': 400, backup: 2_000, ownerShare: 100, success: 100, establishedBackup: 50 };
+const seen = new Map<string, number>();
+
+function note(what: string): void {
+  seen.set(what, (seen.get(what) ?? 0) + 1);
+}
+
 /** Checks a cleared round against the trial of every way to clear it. */
 function expectOptimum(input: ClearingInput): void {
   const { awards, unawarded } = clear(input);
@@ -19,8 +26,12 @@ function expectOptimum(input: ClearingInput): void {
     if (!without.has(owner)) without.set(owner, leastWithout(input, owner, model) - cost);
     return without.get(owner)!;
   });
+  if (awards.length > 0) note('sold');
+  note(`sold ${awards.length}`);
   for (const [at, award] of awards.entries()) {
     const { primary, backup } = award;
+    if (backup) note('backup');
+    for (const demand of award.unmet) note(demand);
     const way = ways[at]!;
     const { priceWei, feeWei } = prices[at]!;
     expect([award.priceWei, award.standbyFeeWei]).toEqual([String(priceWei), String(feeWei)]);
@@ -48,5 +59,12 @@ describe('small rounds are cleared at the least cost of all, at the prices of th
   it('with demands, newcomers, shared owners and loads', () => {
     const rounds = roundArbitrary({ jobsMax: 4, provers: 5 });
     fc.assert(fc.property(rounds, expectOptimum), { numRuns: ROUNDS });
+    // What the rounds were about, so that there was something to get wrong.
+    expect(Object.entries(LEAST).filter(([what, count]) => (seen.get(what) ?? 0) < count)).toEqual([]);
   }, 120_000);
+
+  it('with one job among many bids', () => {
+    const rounds = roundArbitrary({ jobsMax: 1, provers: 12 });
+    fc.assert(fc.property(rounds, expectOptimum), { numRuns: 2_000 });
+  });
 });

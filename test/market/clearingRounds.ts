@@ -140,11 +140,11 @@ export interface Sizes {
 export function roundArbitrary({ jobsMin = 1, jobsMax, provers, fastest = false }: Sizes): fc.Arbitrary<ClearingInput> {
   return fc
     .record({
-      terms: fc.array(termsArbitrary, { maxLength: provers }),
-      jobCount: fc.integer({ min: jobsMin, max: jobsMax }),
+      terms: fc.array(termsArbitrary, { maxLength: provers, size: 'max' }),
+      jobCount: fc.oneof(fc.integer({ min: jobsMin, max: jobsMax }), fc.constant(jobsMax)),
       policy: fastest ? fastestArbitrary : (cheapestArbitrary as fc.Arbitrary<ClearingInput['policy']>),
       missCostWei: fc.oneof(fc.bigInt(0n, 20_000n), fc.constantFrom(0n, 1_000n, 10_000n, 1_000_000n)),
-      windowMs: fc.integer({ min: 1_000, max: 240_000 }),
+      windowMs: fc.oneof(fc.integer({ min: 1_000, max: 240_000 }), fc.constant(240_000)),
       tieSeed: fc.uint8Array({ minLength: 32, maxLength: 32 }),
     })
     .map(({ terms, jobCount, policy, missCostWei, windowMs, tieSeed }) =>

@@ -1,3 +1,5 @@
+import { scoreLineOf, scoreOf } from '#market/score.js';
+import { parametersOf } from '#market/state.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { PAGE_MAX } from '#protocol/views.js';
 import type { ApiDeps } from '../apiDeps.js';
@@ -6,7 +8,7 @@ import type { Handlers } from '../handler.js';
 import type { MarketReads } from '../marketReads.js';
 import { Refused, refuse, refuseField } from '../refused.js';
 
-type AccountRoutes = 'getAccount' | 'listPostings' | 'requestDeposit' | 'registerProver' | 'listDues';
+type AccountRoutes = 'getAccount' | 'listPostings' | 'requestDeposit' | 'registerProver' | 'listDues' | 'getScores';
 
 /** Money, provers and what they hold. */
 export function accountHandlers(deps: ApiDeps, reads: MarketReads, commands: Commands): Handlers<AccountRoutes> {
@@ -18,6 +20,14 @@ export function accountHandlers(deps: ApiDeps, reads: MarketReads, commands: Com
     }),
 
     listDues: async ({ params }) => ({ prover: params.address, jobs: await reads.dues(params.address) }),
+
+    getScores: async ({ params: { address } }) => {
+      const nowMs = deps.nowMs();
+      const parameters = parametersOf(deps.journal.state());
+      const records = await reads.records(address);
+      const scores = records.map((record) => ({ circuitId: record.circuitId, ...scoreOf(record, parameters, nowMs) }));
+      return { prover: address, nowMs, line: scoreLineOf(parameters), scores };
+    },
 
     requestDeposit: async ({ body: { address, amountWei: amountText, reference } }) => {
       const amountWei = BigInt(amountText);

@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: { quick: boolean }): 
   memory: () => import('./memory.js'),
   agent: () => import('./agent.js'),
   start: () => import('./startTime.js'),
+  clear: () => import('./clear.js'),
 };
 
 const EXAMPLES = `

@@ -3,10 +3,11 @@
  * is the round cleared again without it; in larger ones its seats are filled again, one by one, at the least cost with
  * everybody else's in place.
  */
+import { BackupRanks } from './backupRanks.js';
 import type { Floor } from './floor.js';
-import { alone, compareOptions, exactCost, type Option, pairAt } from './option.js';
-import type { Profile, Seat } from './seat.js';
-import { NEAR, type Terms, UNMET } from './terms.js';
+import { alone, better, exactCost, limitOf, missByDeadline, type Option, pairAt } from './option.js';
+import { missWithin, type Profile, type Seat } from './seat.js';
+import { PPM, UNMET } from './terms.js';
 
 /** By how much the round would have cost more without an owner, times 10^12; negative when it would have cost less. */
 export type CostOfAbsence = (owner: number) => bigint;
@@ -25,14 +26,34 @@ export function repairedAbsence(floor: Floor, sold: readonly Option[]): CostOfAb
   return (owner) => repair.costWithout(owner, held.get(owner) ?? []);
 }
 
+/** A seat that could be primary, with a bound on what a job with it costs, in wei and nearly. */
+interface Place {
+  seat: Seat;
+  bound: number;
+}
+
+/** Ratio of one class of cover costs to the next: see {@link Repair}. */
+const CLASS_RATIO = 1.2;
+
+/**
+ * Fills seats again. A job whose backup costs y when it is called (its price, and the loss if it misses too) costs with
+ * another primary at least b + q y, q being the primary's chance to miss the deadline. Cover costs are put in classes,
+ * and each class ranks the primaries by that bound once; a search ends where the bound passes the best cost found.
+ */
 class Repair {
   readonly #floor: Floor;
-  readonly #byPrice: Seat[];
+  readonly #seats: Seat[];
+  readonly #missPpm: ReadonlyMap<Seat, number>;
+  readonly #alone: Place[];
+  readonly #ranks = new Map<number, Place[]>();
 
   constructor(floor: Floor) {
+    const { terms } = floor;
     this.#floor = floor;
-    this.#byPrice = floor.seats.filter(({ profile }) => profile.canPrimary).sort((a, b) => a.price - b.price);
-    floor.ranks.isFrozen = true;
+    this.#seats = floor.seats.filter(({ profile }) => profile.canPrimary);
+    this.#missPpm = new Map(this.#seats.map((seat) => [seat, missByDeadline(seat.profile, terms)]));
+    this.#alone = this.#rank((seat) => alone(seat.profile, floor.shareUnmet(seat), terms)?.cost ?? null);
+    floor.ranks = new BackupRanks(floor.seats, terms, true);
   }
 
   costWithout(owner: number, jobs: readonly Option[]): bigint {
@@ -55,19 +76,52 @@ class Repair {
   #otherPrimary({ backup }: Option, owner: number): Option | null {
     const { terms } = this.#floor;
     let best: Option | null = null;
-    for (const seat of this.#byPrice) {
-      if (best && seat.price > best.cost * (1 + NEAR)) break;
+    for (const { seat, bound } of this.#alone) {
+      if (bound > limitOf(best)) break;
+      if (!seat.profile.canPrimary || seat.owner === owner) continue;
+      best = better(best, alone(seat.profile, this.#floor.shareUnmet(seat), terms), terms);
+    }
+    return backup ? this.#otherBehind(backup, owner, best) : best;
+  }
+
+  #otherBehind(backup: Profile, owner: number, alone: Option | null): Option | null {
+    const { terms } = this.#floor;
+    const { seat: other } = backup;
+    let best = alone;
+    for (const { seat, bound } of this.#rankFor(backup)) {
+      if (bound + other.standby > limitOf(best)) break;
       const { profile } = seat;
-      if (!profile.canPrimary || seat.owner === owner) continue;
+      if (!profile.canPrimary || seat.owner === owner || seat.owner === other.owner) continue;
       const unmet = this.#floor.shareUnmet(seat);
-      best = better(best, alone(profile, unmet, terms), terms);
-      if (!backup || backup.seat.owner === seat.owner) continue;
       for (let level = 0; level < profile.startsMs.length; level += 1) {
-        const limit = best ? best.cost * (1 + NEAR) : Number.POSITIVE_INFINITY;
-        best = better(best, pairAt(profile, level, backup, unmet, terms, limit), terms);
+        best = better(best, pairAt(profile, level, backup, unmet, terms, limitOf(best)), terms);
       }
     }
     return best;
+  }
+
+  /** The primaries in the order of the least that a job with this backup costs with them, but for its standby price. */
+  #rankFor({ seat: { candidate, price }, spansMs }: Profile): Place[] {
+    const { terms } = this.#floor;
+    const r = missWithin(candidate.missPpm, spansMs, terms.dueMs - terms.nowMs - terms.marginMs);
+    const coverCost = price + (r / PPM) * terms.loss;
+    const index = coverCost > 1 ? Math.floor(Math.log(coverCost) / Math.log(CLASS_RATIO)) : -1;
+    let rank = this.#ranks.get(index);
+    if (!rank) {
+      // A little lower than the class begins, in case that a rounding has put it too high.
+      const least = index < 0 ? 0 : CLASS_RATIO ** index * (1 - 1e-6);
+      rank = this.#rank((seat) => seat.price + (this.#missPpm.get(seat)! / PPM) * least);
+      this.#ranks.set(index, rank);
+    }
+    return rank;
+  }
+
+  #rank(boundOf: (seat: Seat) => number | null): Place[] {
+    const places = this.#seats.flatMap((seat) => {
+      const bound = boundOf(seat);
+      return bound === null ? [] : [{ seat, bound }];
+    });
+    return places.sort((a, b) => a.bound - b.bound);
   }
 
   /** The best option with the job's primary and another backup, or none. */
@@ -76,8 +130,4 @@ class Repair {
     const share = unmet & UNMET.ownerShare;
     return ranks.best(primary, share, alone(primary, share, terms), owner);
   }
-}
-
-function better(best: Option | null, next: Option | null, terms: Terms): Option | null {
-  return next && (!best || compareOptions(next, best, terms) < 0) ? next : best;
 }

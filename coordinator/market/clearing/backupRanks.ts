@@ -1,15 +1,12 @@
 /**
  * Finds the best backup behind a primary without looking at all of them. Behind a primary that misses with chance q, a
  * backup costs at least s + q (b + r L), r being its least chance of a miss as things stand. Chances are put in classes;
- * each class ranks the backups once by that bound, and a search ends where the bound passes the best cost found. Costs
- * only rise while jobs are given out, so a rank stays a bound; it is made anew when searches in it have become long.
+ * each class ranks the backups by that bound, and a search ends where the bound passes the best cost found. Costs only
+ * rise while jobs are given out: a seat that has won is moved down its rank when a search meets it.
  */
-import { compareOptions, type Option, pairAt } from './option.js';
+import { compareOptions, limitOf, type Option, pairAt } from './option.js';
 import { missWithin, type Profile, type Seat } from './seat.js';
-import { NEAR, PPM, type Terms } from './terms.js';
-
-/** A rank is made anew when its searches have looked at so many seats for each that it holds. */
-const LOOKS_PER_SEAT = 8;
+import { PPM, type Terms } from './terms.js';
 
 /** Lower bounds of the classes of chances, in parts per million, each a tenth above the last. */
 const CLASSES = classBounds();
@@ -30,23 +27,28 @@ function classOf(q: number): number {
   return low;
 }
 
-interface Rank {
-  seats: Seat[];
-  /** Least cost of each as a backup of this class, in wei, nearly; in rising order. */
-  bounds: Float64Array;
-  looks: number;
+/** A seat in a rank: its bound, in wei and nearly, and the profile that it was worked out for. */
+interface Place {
+  seat: Seat;
+  profile: Profile;
+  bound: number;
 }
 
 export class BackupRanks {
   readonly #terms: Terms;
-  readonly #seats: readonly Seat[];
-  readonly #ranks: (Rank | undefined)[] = new Array(CLASSES.length);
-  /** Set while load is put on seats that is taken off again: a rank made then would be no bound later. */
-  isFrozen = false;
+  readonly #start: readonly { seat: Seat; profile: Profile }[];
+  readonly #isFrozen: boolean;
+  /** By class, in rising order of bounds. */
+  readonly #ranks: (Place[] | undefined)[] = new Array(CLASSES.length);
 
-  constructor(seats: readonly Seat[], terms: Terms) {
-    this.#seats = seats;
+  /**
+   * @param isFrozen - whether load that is put on seats may be taken off again, down to what they have now: then the
+   *   bounds stay as they are now
+   */
+  constructor(seats: readonly Seat[], terms: Terms, isFrozen = false) {
     this.#terms = terms;
+    this.#start = seats.filter(({ profile }) => profile.canStandby).map((seat) => ({ seat, profile: seat.profile }));
+    this.#isFrozen = isFrozen;
   }
 
   /** The best option of `primary` with any backup, if it is better than `best`; owners `without` stay away. */
@@ -62,52 +64,58 @@ export class BackupRanks {
   #bestAt(primary: Profile, level: number, unmet: number, best: Option | null, without: number): Option | null {
     const terms = this.#terms;
     const { seat } = primary;
-    const rank = this.#rankOf(classOf(seat.candidate.missPpm[level]!));
+    const index = classOf(seat.candidate.missPpm[level]!);
+    const rank = this.#rankOf(index);
     let found = best;
     let limit = limitOf(found);
-    let at = 0;
-    for (; at < rank.seats.length; at += 1) {
-      if (seat.price + rank.bounds[at]! > limit) break;
-      const other = rank.seats[at]!;
+    for (let at = 0; at < rank.length; at += 1) {
+      const place = rank[at]!;
+      if (seat.price + place.bound > limit) break;
+      const other = place.seat;
+      if (place.profile !== other.profile && !this.#isFrozen) {
+        this.#settle(rank, at, CLASSES[index]!);
+        at -= 1;
+        continue;
+      }
       if (!other.profile.canStandby || other.owner === seat.owner || other.owner === without) continue;
       const option = pairAt(primary, level, other.profile, unmet, terms, limit);
       if (!option || (found && compareOptions(option, found, terms) >= 0)) continue;
       found = option;
       limit = limitOf(found);
     }
-    rank.looks += at;
     return found;
   }
 
-  #rankOf(index: number): Rank {
-    const known = this.#ranks[index];
-    const isWorn = known && !this.isFrozen && known.looks > LOOKS_PER_SEAT * known.seats.length + LOOKS_PER_SEAT;
-    if (known && !isWorn) return known;
-    const fresh = this.#rank(CLASSES[index]!, known?.seats ?? this.#seats);
-    this.#ranks[index] = fresh;
-    return fresh;
+  /** Moves a seat that has won since to where it belongs now, or out of the rank. */
+  #settle(rank: Place[], at: number, q: number): void {
+    const { seat } = rank[at]!;
+    if (!seat.profile.canStandby) {
+      rank.splice(at, 1);
+      return;
+    }
+    const moved = { seat, profile: seat.profile, bound: this.#boundOf(seat, seat.profile, q) };
+    let to = at;
+    for (; to + 1 < rank.length && rank[to + 1]!.bound < moved.bound; to += 1) rank[to] = rank[to + 1]!;
+    rank[to] = moved;
   }
 
-  #rank(q: number, seats: readonly Seat[]): Rank {
-    const bounded = seats
-      .filter(({ profile }) => profile.canStandby)
-      .map((seat) => ({ seat, bound: this.#boundOf(seat, q) }));
-    bounded.sort((a, b) => a.bound - b.bound);
-    const bounds = Float64Array.from(bounded, ({ bound }) => bound);
-    return { seats: bounded.map(({ seat }) => seat), bounds, looks: 0 };
+  #rankOf(index: number): Place[] {
+    let rank = this.#ranks[index];
+    if (!rank) {
+      const q = CLASSES[index]!;
+      rank = this.#start.map(({ seat, profile }) => ({ seat, profile, bound: this.#boundOf(seat, profile, q) }));
+      rank.sort((a, b) => a.bound - b.bound);
+      this.#ranks[index] = rank;
+    }
+    return rank;
   }
 
   /** Least cost of a seat behind any primary that misses with chance `q` or more. */
-  #boundOf({ candidate, profile, price, standby }: Seat, q: number): number {
+  #boundOf({ candidate, price, standby }: Seat, profile: Profile, q: number): number {
     const { nowMs, marginMs, dueMs, loss, missLimit, charge } = this.#terms;
     const soonestMs = Math.max(nowMs + marginMs, profile.freeFromMs);
     const r = missWithin(candidate.missPpm, profile.spansMs, dueMs - soonestMs);
     const bound = standby + (q / PPM) * (price + (r / PPM) * loss);
     return q * r > missLimit ? bound + charge * (1 + (q * r) / (PPM * PPM)) : bound;
   }
-}
-
-/** What a better option may cost at most, roundings allowed for. */
-function limitOf(option: Option | null): number {
-  return option ? option.cost * (1 + NEAR) : Number.POSITIVE_INFINITY;
 }

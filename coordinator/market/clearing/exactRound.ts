@@ -24,9 +24,12 @@ interface Path {
   sold: Option[];
 }
 
-/** Clears a round of seats that `seatAll` has seated. Leaves their profiles as they are. */
-export function sellExactly(seats: readonly Seat[], jobCount: number, terms: Terms): Sale {
-  return new ExactRound(seats, jobCount, terms).best();
+/**
+ * Clears a round of seats that `seatAll` has seated. Leaves their profiles as they are.
+ * @param knownCost - what some way to clear it costs, times 10^12: the lower, the less there is to look at
+ */
+export function sellExactly(seats: readonly Seat[], jobCount: number, terms: Terms, knownCost?: bigint): Sale {
+  return new ExactRound(seats, jobCount, terms).best(knownCost);
 }
 
 class ExactRound {
@@ -46,11 +49,11 @@ class ExactRound {
     this.#start = seats.map((_, at) => this.#profile(at, 0, 0));
   }
 
-  best(): Sale {
+  best(knownCost: bigint | undefined): Sale {
     const { nobody } = this.#terms;
     let layer: Path[] = [{ profiles: this.#start, cost: 0n, sold: [] }];
     let best: Path | null = null;
-    let bestCost = this.#greedyCost();
+    let bestCost = knownCost ?? this.#greedyCost();
     for (let left = this.#jobCount; left >= 0; left -= 1) {
       for (const path of layer) {
         const cost = path.cost + BigInt(left) * nobody;

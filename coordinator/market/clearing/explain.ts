@@ -4,6 +4,7 @@
  */
 import type { Explanation, UnmetDemand } from '#protocol/explanations.js';
 import type { Candidate } from '../clear.js';
+import { BackupRanks } from './backupRanks.js';
 import type { Floor } from './floor.js';
 import { alone, bestPair, compareCosts, exactCost, type Option, plainCost } from './option.js';
 import type { Seat } from './seat.js';
@@ -20,7 +21,10 @@ export function explainAll(floor: Floor, sold: readonly Option[], jobCount: numb
   }
   if (losers.length === 0) return explained;
   const dearest = sold.length === jobCount ? dearestOf(sold, floor.terms) : null;
-  if (dearest) floor.release(dearest);
+  if (dearest) {
+    floor.release(dearest);
+    floor.ranks = new BackupRanks(floor.seats, floor.terms, true);
+  }
   for (const seat of losers)
     explained.set(seat.candidate, dearest ? beaten(seat, dearest, floor) : unwanted(seat, floor.terms));
   if (dearest) floor.take(dearest);
@@ -65,13 +69,17 @@ function beaten(seat: Seat, dearest: Option, floor: Floor): Explanation {
   if (terms.award === 'fastest' && asPrimary && asPrimary.primary.finishMs > dearest.primary.finishMs) {
     return { code: 'slower', finishMs: asPrimary.primary.finishMs, slowestMs: dearest.primary.finishMs };
   }
-  const isPrimary = asPrimary !== null && (!asBackup || compareCosts(asPrimary, asBackup, terms) <= 0);
-  const best = (isPrimary ? asPrimary : asBackup) as Option;
-  const unmet = best.unmet & ~dearest.unmet;
-  if (unmet !== 0 && plainCost(best, terms) <= plainCost(dearest, terms)) return demandOf(seat, unmet, floor);
+  const lacks = (option: Option) => option.unmet & ~dearest.unmet;
+  if (asPrimary && lacks(asPrimary) && plainCost(asPrimary, terms) <= plainCost(dearest, terms)) {
+    return demandOf(seat, lacks(asPrimary), floor);
+  }
+  const [best] = [asPrimary, asBackup]
+    .filter((option): option is Option => option !== null && lacks(option) === 0)
+    .sort((a, b) => compareCosts(a, b, terms));
+  if (!best) return demandOf(seat, lacks((asPrimary ?? asBackup) as Option), floor);
   const gap = exactCost(best, terms) - exactCost(dearest, terms);
   const byWei = gap > 0n ? (gap + SCALE - 1n) / SCALE : 0n;
-  return { code: 'outbid', seat: isPrimary ? 'primary' : 'backup', byWei: String(byWei) };
+  return { code: 'outbid', seat: best === asPrimary ? 'primary' : 'backup', byWei: String(byWei) };
 }
 
 function demandOf(seat: Seat, unmet: number, floor: Floor): Explanation {

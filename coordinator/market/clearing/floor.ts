@@ -55,13 +55,12 @@ export class Floor {
     if (backup) this.put(backup.seat, 0, 1);
   }
 
-  /** The reverse of {@link take}. Costs may fall by it, so the ranks begin anew. */
+  /** The reverse of {@link take}. Costs may fall by it: the ranks must be frozen at no more load than is left. */
   release({ primary, backup }: Option): void {
     const { seat } = primary;
     this.#primaries.set(seat.owner, this.primariesOf(seat) - 1);
     this.put(seat, -1, 0);
     if (backup) this.put(backup.seat, 0, -1);
-    this.ranks = new BackupRanks(this.seats, this.terms);
   }
 
   /** Gives a seat more jobs, or takes some off again by negative numbers. @returns its profile before */

@@ -53,10 +53,15 @@ export function chargeOf(unmet: number, missBoth: number, { charge }: Terms): nu
   return charge * (countOf(unmet) + (unmet & UNMET.success ? missBoth / ALL_MISS : 0));
 }
 
+/** Chance, in parts per million, that a primary has not delivered by the deadline. */
+export function missByDeadline({ seat, startsMs }: Profile, { deadlineMs }: Terms): number {
+  return missWithin(seat.candidate.missPpm, startsMs, deadlineMs);
+}
+
 /** A primary alone, with the charges of the policy and of `unmet`; null when it is worth less than nothing. */
 export function alone(primary: Profile, unmet: number, terms: Terms): Option | null {
   const { seat } = primary;
-  const q = missWithin(seat.candidate.missPpm, primary.startsMs, terms.deadlineMs);
+  const q = missByDeadline(primary, terms);
   let bits = unmet;
   if (terms.backup === 'required') bits |= UNMET.backup;
   if (seat.isNewcomer) bits |= UNMET.establishedBackup;
@@ -135,6 +140,16 @@ export function compareOptions(a: Option, b: Option, terms: Terms): number {
     compareTies(a.backup?.seat.tie ?? '', b.backup?.seat.tie ?? '') ||
     (b.startMs ?? 0) - (a.startMs ?? 0)
   );
+}
+
+/** The preferred one of two options, the first of which may be missing, the second too. */
+export function better(best: Option | null, next: Option | null, terms: Terms): Option | null {
+  return next && (!best || compareOptions(next, best, terms) < 0) ? next : best;
+}
+
+/** What a better option may cost at most, in wei, roundings allowed for. */
+export function limitOf(option: Option | null): number {
+  return option ? option.cost * (1 + NEAR) : Number.POSITIVE_INFINITY;
 }
 
 function compareTies(a: string, b: string): number {

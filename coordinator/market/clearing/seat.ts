@@ -17,6 +17,8 @@ export interface Seat {
   price: number;
   standbyWei: bigint;
   standby: number;
+  /** Has the money for the bonds of all jobs that its bid takes. */
+  isRich: boolean;
   /** Held to the newcomers' rule. */
   isNewcomer: boolean;
   /** What it can do as things stand. */
@@ -58,6 +60,7 @@ export function seatsOf(candidates: readonly Candidate[], tieSeed: Uint8Array): 
       price: Number(priceWei),
       standbyWei,
       standby: Number(standbyWei),
+      isRich: false,
       isNewcomer: false,
       profile: null as never,
     };
@@ -72,6 +75,7 @@ export function seatsOf(candidates: readonly Candidate[], tieSeed: Uint8Array): 
 export function seatAll(seats: readonly Seat[], terms: Terms): void {
   for (const seat of seats) {
     seat.isNewcomer = false;
+    seat.isRich = BigInt(seat.candidate.bid.maxJobs) * terms.primaryBondWei <= seat.candidate.freeWei;
     seat.profile = profileOf(seat, 0, 0, terms);
   }
   terms.holdsNewcomers = seats.some(({ candidate, profile }) => !candidate.isNewcomer && profile.canPrimary);
@@ -117,7 +121,8 @@ function hasRoom({ candidate, isNewcomer, priceWei }: Seat, won: number, terms: 
   return !isNewcomer || candidate.heldJobs + won === 0;
 }
 
-function hasBond({ candidate }: Seat, primaries: number, standbys: number, terms: Terms): boolean {
+function hasBond({ candidate, isRich }: Seat, primaries: number, standbys: number, terms: Terms): boolean {
+  if (isRich) return true;
   const needsWei = BigInt(primaries) * terms.primaryBondWei + BigInt(standbys) * terms.backupBondWei;
   return needsWei <= candidate.freeWei;
 }

@@ -3,6 +3,7 @@ import type { BlockRequest } from '#protocol/messages.js';
 import { type CostOfAbsence, repairedAbsence } from './absence.js';
 import { costOfSale, EXACT_JOBS_MAX, EXACT_SEATS_MAX, type Sale, sellExactly } from './exactRound.js';
 import { Floor, sellGreedily } from './floor.js';
+import { improve } from './improve.js';
 import type { Option } from './option.js';
 import { type Seat, seatAll } from './seat.js';
 import type { Terms } from './terms.js';
@@ -17,14 +18,12 @@ export interface Sold {
 
 /** Sells the jobs of a round to seats that `seatAll` has seated. */
 export function sell(seats: readonly Seat[], jobCount: number, terms: Terms, pricing: BlockRequest['pricing']): Sold {
+  const { sold, isExact, cost } = saleOf(seats, jobCount, terms);
+  seatAll(seats, terms);
   const floor = new Floor(seats, terms);
-  const usable = usableOf(seats);
-  const isExact = isSmall(usable, jobCount, terms);
-  const sold = isExact ? sellExactly(usable, jobCount, terms).sold : sellGreedily(floor, jobCount);
-  if (isExact) for (const option of sold) floor.take(option);
+  for (const option of sold) floor.take(option);
   if (pricing === 'first') return { floor, sold, absence: null };
-  if (!isExact && jobCount > 1) return { floor, sold, absence: repairedAbsence(floor, sold) };
-  return { floor, sold, absence: clearedAgain(seats, jobCount, terms, costOfSale(sold, jobCount, terms)) };
+  return { floor, sold, absence: isExact ? clearedAgain(seats, jobCount, terms, cost) : repairedAbsence(floor, sold) };
 }
 
 /** Clears the round again without an owner, as if it had never bid. */
@@ -37,15 +36,19 @@ function clearedAgain(seats: readonly Seat[], jobCount: number, terms: Terms, co
   };
 }
 
-function saleOf(seats: readonly Seat[], jobCount: number, terms: Terms): Sale {
-  const usable = usableOf(seats);
-  if (isSmall(usable, jobCount, terms)) return sellExactly(usable, jobCount, terms);
-  const sold = sellGreedily(new Floor(usable, terms), jobCount);
-  return { sold, cost: costOfSale(sold, jobCount, terms) };
+/** Sells the jobs of a round to seats that `seatAll` has seated; leaves the seats anyhow. */
+function saleOf(seats: readonly Seat[], jobCount: number, terms: Terms): Sale & { isExact: boolean } {
+  const usable = seats.filter(({ profile }) => profile.canPrimary || profile.canStandby);
+  if (isSmall(usable, jobCount, terms)) return { ...sellExactly(usable, jobCount, terms), isExact: true };
+  const sold = sellJobByJob(usable, jobCount, terms);
+  // The best option for a single job is the cheapest round.
+  return { sold, cost: costOfSale(sold, jobCount, terms), isExact: jobCount === 1 };
 }
 
-function usableOf(seats: readonly Seat[]): Seat[] {
-  return seats.filter(({ profile }) => profile.canPrimary || profile.canStandby);
+/** The way of larger rounds: the best option first, then improved; the fastest are left as they are. */
+export function sellJobByJob(seats: readonly Seat[], jobCount: number, terms: Terms): Option[] {
+  const sold = sellGreedily(new Floor(seats, terms), jobCount);
+  return terms.award === 'cheapest' ? improve(seats, sold, jobCount, terms) : sold;
 }
 
 /** True for rounds whose cheapest clearing is found by looking at all. The fastest are found job by job anyway. */
