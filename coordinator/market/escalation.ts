@@ -5,7 +5,7 @@ import type { Explanation } from '#protocol/explanations.js';
 import { openRound, revealMsOf } from './commands/submitBlock.js';
 import { completion, expireAwarded, expireUnsold } from './ending.js';
 import { hasPoolTime, unsoldPoolOpening } from './pool.js';
-import { type Job, type MarketState, parametersOf, type Round } from './state.js';
+import { type Job, type MarketState, parametersOf, pinnedParameters, type Round } from './state.js';
 
 const NO_COUNTS: EscalationCounts = {
   bids: 0,
@@ -57,7 +57,7 @@ export function escalate(
   if (hasNextRound(state, round, nowMs)) {
     return [step('round'), openRound(block, jobIds, round.step + 1, state.parametersVersion, nowMs)];
   }
-  if (block.request.pool === 'open' && hasPoolTime(state, round, nowMs)) {
+  if (block.request.pool === 'open' && hasPoolTime(pinnedParameters(state, round), round, nowMs)) {
     const opened = jobIds.flatMap((jobId) => unsoldPoolOpening(block.request, jobId, nowMs));
     if (opened.length > 0) return [step('pool'), ...opened];
   }
@@ -97,7 +97,9 @@ function hasNextRound(state: MarketState, round: Round, nowMs: number): boolean 
   const { request } = state.blocks.get(round.blockId)!;
   const windowMs = request.bidWindowsMs[round.step + 1];
   if (windowMs === undefined) return false;
-  return hasPoolTime(state, round, nowMs + windowMs + revealMsOf(request, parametersOf(state)));
+  // A round that is opened now goes by the newest parameters.
+  const parameters = parametersOf(state);
+  return hasPoolTime(parameters, round, nowMs + windowMs + revealMsOf(request, parameters));
 }
 
 /** How often each reason was given, in the order in which they came up. */

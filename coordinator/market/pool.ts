@@ -5,17 +5,10 @@
  */
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { BlockRequest } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import type { Address } from '#protocol/units.js';
 import { atFaultOf, awaitsWitness, sidesOf } from './fault.js';
-import {
-  type Assignment,
-  type Job,
-  type MarketState,
-  type PoolCommitment,
-  parametersOf,
-  type Round,
-  type Submission,
-} from './state.js';
+import type { Assignment, Job, MarketState, PoolCommitment, Round, Submission } from './state.js';
 
 /** When a commitment's zkProof must have come: never after the deadline. Unix milliseconds. */
 export function revealEndsMs(job: Job, { revealByMs }: PoolCommitment): number {
@@ -122,7 +115,10 @@ function openingOf(
 }
 
 /** True when there is time left to prove before a round's deadline. */
-export function hasPoolTime(state: MarketState, { deadlineMs }: Pick<Round, 'deadlineMs'>, nowMs: number): boolean {
-  const { provingTimeMsMin, deliveryMarginMs } = parametersOf(state);
+export function hasPoolTime(
+  { provingTimeMsMin, deliveryMarginMs }: Pick<Parameters, 'provingTimeMsMin' | 'deliveryMarginMs'>,
+  { deadlineMs }: Pick<Round, 'deadlineMs'>,
+  nowMs: number,
+): boolean {
   return nowMs + provingTimeMsMin + deliveryMarginMs <= deadlineMs;
 }

@@ -66,7 +66,7 @@ export const LOG_ROUTES = {
       /** First index to send; without it and without Last-Event-ID, only what comes from now on. */
       from: z.optional(integerText(Number.MAX_SAFE_INTEGER)),
       /** Only these entry types, separated by commas. */
-      types: z.optional(z.string().max(512)),
+      types: z.optional(z.string().max(1_024)),
     }),
     contentType: 'text/event-stream',
     rejections: ['tooManyRequests'],

@@ -19,6 +19,10 @@ const HARSH: Parameters = {
   provingSamplesMin: 1,
   invalidProofsMax: 1,
   bidsPerRoundMax: 1,
+  newcomerJobs: 1_000,
+  poolForfeitBps: 10_000,
+  poolRevealMs: 60_000,
+  provingTimeMsMin: 60_000,
 };
 
 /**
@@ -100,13 +104,15 @@ describe('what begins after a change of parameters', () => {
     const { market, requester } = await story('receipt', 1);
     const tooNear = await market.submitBlock(requester, 1, { deadlineMs: market.nowMs + 50_000 });
     expect(tooNear.executed).toMatchObject({ ok: false, code: 'deadlineTooNear' });
-    const { roundId } = await market.submitBlock(requester, 1);
+    const deadlineMs = market.nowMs + 500_000;
+    const { roundId } = await market.submitBlock(requester, 1, { deadlineMs });
     expect(market.state.rounds.get(roundId)!.parametersVersion).toBe(2);
     await market.bid(party(10), roundId, { priceWei: 1n });
     expect(await market.bid(party(11), roundId, { priceWei: 1n })).toMatchObject({ code: 'roundFull' });
     const version = 3;
     await market.run({ kind: 'setParameters', version, parameters: DEFAULT_PARAMETERS, reason: 'back' });
     const next = await market.submitBlock(requester, 1, {
+      deadlineMs,
       bidWindowsMs: [1_000, 1_000],
       roundPricesWei: [`${ETH}`, `${ETH}`],
     });
@@ -114,6 +120,19 @@ describe('what begins after a change of parameters', () => {
     await market.advance(1_000);
     expect(market.state.rounds.get(next.roundId)!.parametersVersion).toBe(3);
     expect(market.state.rounds.get(next.roundId.replace('.r0', '.r1'))!.parametersVersion).toBe(4);
+  });
+
+  it('is not asked of who bids in a round that was open before', async () => {
+    const samples = [{ publicSignals: ['1', '2', '3'], inputHash: `0x${'dd'.repeat(32)}` }] as never;
+    const market = await new MarketDriver(new MemoryExecutor()).open({ newcomerJobs: 0 }, samples);
+    const [requester, prover] = [party(1), await market.prover(10)];
+    await market.fund(requester.address);
+    const { roundId } = await market.submitBlock(requester, 1);
+    const parameters = { ...market.state.parameters.get(1)!, newcomerJobs: 3 };
+    await market.run({ kind: 'setParameters', version: 2, parameters, reason: 'no strangers' });
+    expect(await market.bid(prover, roundId, { priceWei: 1n })).toMatchObject({ ok: true });
+    const next = await market.submitBlock(requester, 1);
+    expect(await market.bid(prover, next.roundId, { priceWei: 1n })).toMatchObject({ code: 'challengeNeeded' });
   });
 
   it('is refused when it is out of turn, contradicts itself or gives no reason', async () => {

@@ -338,10 +338,10 @@ export class RandomMarket {
 
   private async missLease(): Promise<void> {
     if (this.jobIds.length === 0) return;
-    const lastSeenMs = this.driver.nowMs - this.dice.below(12_000);
+    const lastSeenMs = this.driver.nowMs - this.dice.below(25_000);
     const jobId = this.mostlyRunning();
     const { primary, backup } = this.driver.job(jobId);
-    const side = this.dice.pick([primary, backup]);
+    const side = this.dice.pick([primary, primary, backup]);
     if (side) await this.driver.run({ kind: 'missLease', jobId, prover: side.prover, lastSeenMs });
   }
 
