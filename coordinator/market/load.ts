@@ -28,11 +28,12 @@ export function finishAtMs(load: Load, nowMs: number, provingMs: number): number
   return nowMs + Math.ceil((load.runningMs + load.standbyMs) / load.slots) + provingMs;
 }
 
-/**
- * The latest moment at which a backup may be called and still deliver by `dueMs`, its other standby duties in front;
- * null when even its running work does not leave it the time.
- */
-export function latestStartMs(load: Load, nowMs: number, provingMs: number, dueMs: number): number | null {
-  if (finishAtMs(load, nowMs, provingMs) > dueMs) return null;
-  return dueMs - provingMs - Math.ceil(load.standbyMs / load.slots);
+/** When slots would be free of running work, standby duties left aside. Unix milliseconds. */
+export function freeFromMs(load: Load, nowMs: number): number {
+  return nowMs + Math.ceil(load.runningMs / load.slots);
+}
+
+/** How long a backup may take from its call, or from when it is free, its other standby duties in front. */
+export function standbyPromisedMs(load: Load, provingMs: number): number {
+  return Math.ceil(load.standbyMs / load.slots) + provingMs;
 }

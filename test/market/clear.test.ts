@@ -215,6 +215,40 @@ describe('what a bid can do for its bidder (vickrey, one job an owner, max price
     expect(stayed).toBeGreaterThan(200);
   });
 
+  it('nor in rounds of several jobs, one an owner', () => {
+    const several = fc.tuple(unboundArbitrary, fc.integer({ min: 2, max: 3 })).map(([{ candidates }, jobCount]) =>
+      round(
+        candidates.map((one) => ({ ...one, bid: { ...one.bid, maxJobs: 1 } })),
+        jobCount,
+        { maxPriceWei: 100_000n, missCostWei: 2_000n },
+      ),
+    );
+    const raised = fc.tuple(several, fc.nat(), fc.bigInt(0n, 500n), fc.bigInt(0n, 80n));
+    let stayed = 0;
+    const property = fc.property(raised, ([input, pick, priceWei, standbyWei]) => {
+      const at = pick % input.candidates.length;
+      const { prover, priceWei: ownWei, standbyWei: ownStandbyWei } = input.candidates[at]!.bid;
+      const pay = (result: ClearingInput) => {
+        const { awards } = clear(result);
+        const primary = awards.find((award) => award.primary.prover === prover);
+        const backup = awards.find((award) => award.backup?.prover === prover);
+        return primary ? `primary ${primary.priceWei}` : backup ? `backup ${backup.standbyFeeWei}` : null;
+      };
+      const honest = pay(input);
+      if (!honest) return;
+      const isPrimary = honest.startsWith('primary');
+      const other = isPrimary
+        ? misstate(input, at, priceWei, BigInt(ownStandbyWei))
+        : misstate(input, at, BigInt(ownWei), standbyWei);
+      const again = pay(other);
+      if (again?.split(' ')[0] !== honest.split(' ')[0]) return;
+      stayed += 1;
+      expect(again).toBe(honest);
+    });
+    check(property, 2_000);
+    expect(stayed).toBeGreaterThan(200);
+  });
+
   it('nobody gains by misstating either price', () => {
     const misstated = fc.tuple(unboundArbitrary, fc.nat(), fc.bigInt(0n, 2_500n), fc.bigInt(0n, 500n));
     const property = fc.property(misstated, ([input, pick, priceWei, standbyWei]) => {

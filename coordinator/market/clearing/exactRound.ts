@@ -5,7 +5,7 @@
  */
 import { alone, bestPair, compareOptions, exactCost, type Option } from './option.js';
 import { type Profile, profileOf, type Seat } from './seat.js';
-import { SCALE, type Terms, UNMET } from './terms.js';
+import { type Terms, UNMET } from './terms.js';
 
 /** Rounds of so many jobs and so many bids that could win are cleared exactly. */
 export const EXACT_JOBS_MAX = 4;
@@ -223,9 +223,4 @@ function keyOf(profiles: readonly Profile[]): string {
 /** The cost of a sale times 10^12, all of its jobs counted. */
 export function costOfSale(sold: readonly Option[], jobCount: number, terms: Terms): bigint {
   return sold.reduce((sum, one) => sum + exactCost(one, terms), 0n) + BigInt(jobCount - sold.length) * terms.nobody;
-}
-
-/** A difference of costs in whole wei, rounded down. */
-export function wholeWei(cost: bigint): bigint {
-  return cost / SCALE;
 }

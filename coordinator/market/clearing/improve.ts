@@ -10,8 +10,8 @@ import { alone, bestPair, better, type Option } from './option.js';
 import { type Profile, type Seat, seatAll } from './seat.js';
 import type { Terms } from './terms.js';
 
-/** Up to so many jobs, pairs of them are tried; so many pairs at most, all sweeps together. */
-const JOBS_MAX = 64;
+/** Up to so many jobs, pairs of them are tried; so many pairs at most, all in all. */
+const JOBS_MAX = 32;
 const PAIRS_MAX = 400;
 /** Single jobs are sold anew among all seats in rounds of so many jobs times seats at most. */
 const REINSERT_MAX = 1_000;
@@ -27,8 +27,11 @@ const LEAST_GAIN = 1e-9;
 export function improve(seats: readonly Seat[], sold: readonly Option[], jobCount: number, terms: Terms): Option[] {
   let best = [...sold];
   if (jobCount < 2 || sold.length === 0 || (sold.length === jobCount && jobCount > JOBS_MAX)) return best;
+  let pairsLeft = PAIRS_MAX;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const found = new Improvement(seats, best, jobCount, terms).run();
+    const improvement = new Improvement(seats, best, jobCount, terms, pairsLeft);
+    const found = improvement.run();
+    pairsLeft = improvement.pairsLeft;
     if (!found) break;
     const again = inOrder(seats, found, terms);
     if (!again || costOfSale(again, jobCount, terms) >= costOfSale(best, jobCount, terms)) break;
@@ -43,11 +46,12 @@ class Improvement {
   /** Null for jobs that nobody has. */
   readonly #jobs: (Option | null)[];
   readonly #nobody: number;
-  #pairsLeft = PAIRS_MAX;
+  pairsLeft: number;
   #isChanged = false;
 
-  constructor(seats: readonly Seat[], sold: readonly Option[], jobCount: number, terms: Terms) {
+  constructor(seats: readonly Seat[], sold: readonly Option[], jobCount: number, terms: Terms, pairsLeft: number) {
     seatAll(seats, terms);
+    this.pairsLeft = pairsLeft;
     this.#terms = terms;
     this.#floor = new Floor(seats, terms);
     this.#floor.ranks = new BackupRanks(seats, terms, true);
@@ -61,7 +65,7 @@ class Improvement {
   run(): Option[] | null {
     this.#sellUnsold();
     let isBetter = this.#jobs.length <= JOBS_MAX;
-    while (isBetter && this.#pairsLeft > 0) {
+    while (isBetter && this.pairsLeft > 0) {
       isBetter = this.#sweepSingles();
       isBetter = this.#sweepPairs() || isBetter;
     }
@@ -107,8 +111,8 @@ class Improvement {
     let isBetter = false;
     for (let apart = count - 1; apart > 0; apart -= 1) {
       for (let at = 0; at + apart < count; at += 1) {
-        if (this.#pairsLeft === 0) return isBetter;
-        this.#pairsLeft -= 1;
+        if (this.pairsLeft === 0) return isBetter;
+        this.pairsLeft -= 1;
         isBetter = this.#tryPair(at, at + apart) || isBetter;
       }
     }

@@ -5,6 +5,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Candidate } from '../clear.js';
+import { finishAtMs, freeFromMs, standbyPromisedMs } from '../load.js';
 import { PPM, type Terms } from './terms.js';
 
 export interface Seat {
@@ -90,20 +91,20 @@ export function seatAll(seats: readonly Seat[], terms: Terms): void {
 /** What a seat can do once it has won so much. Capacity and times depend on the counts alone. */
 export function profileOf(seat: Seat, primaries: number, standbys: number, terms: Terms): Profile {
   const { load, provingMsP95 } = seat.candidate;
-  const runningMs = load.runningMs + primaries * provingMsP95;
-  const standbyMs = load.standbyMs + standbys * provingMsP95;
-  const promisedMs = Math.ceil((runningMs + standbyMs) / load.slots) + provingMsP95;
-  const finishMs = terms.nowMs + promisedMs;
-  const freeFromMs = terms.nowMs + Math.ceil(runningMs / load.slots);
-  const standbyPromisedMs = Math.ceil(standbyMs / load.slots) + provingMsP95;
+  const own = {
+    runningMs: load.runningMs + primaries * provingMsP95,
+    standbyMs: load.standbyMs + standbys * provingMsP95,
+    slots: load.slots,
+  };
+  const finishMs = finishAtMs(own, terms.nowMs, provingMsP95);
+  const promisedMs = finishMs - terms.nowMs;
+  const freeMs = freeFromMs(own, terms.nowMs);
+  const standbyMs = standbyPromisedMs(own, provingMsP95);
   const isOpen = hasRoom(seat, primaries + standbys, terms);
   const canPrimary = isOpen && finishMs <= terms.dueMs && hasBond(seat, primaries + 1, standbys, terms);
   const canStandby =
-    isOpen &&
-    !seat.isNewcomer &&
-    freeFromMs + standbyPromisedMs <= terms.dueMs &&
-    hasBond(seat, primaries, standbys + 1, terms);
-  const times = { finishMs, promisedMs, freeFromMs, standbyPromisedMs };
+    isOpen && !seat.isNewcomer && freeMs + standbyMs <= terms.dueMs && hasBond(seat, primaries, standbys + 1, terms);
+  const times = { finishMs, promisedMs, freeFromMs: freeMs, standbyPromisedMs: standbyMs };
   return {
     seat,
     primaries,
@@ -112,7 +113,7 @@ export function profileOf(seat: Seat, primaries: number, standbys: number, terms
     canStandby,
     ...times,
     startsMs: canPrimary ? startsOf(promisedMs, terms) : NO_TIMES,
-    spansMs: canStandby ? terms.grid.map((pct) => Math.ceil((standbyPromisedMs * pct) / 100)) : NO_TIMES,
+    spansMs: canStandby ? terms.grid.map((pct) => Math.ceil((standbyMs * pct) / 100)) : NO_TIMES,
   };
 }
 
