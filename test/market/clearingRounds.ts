@@ -78,7 +78,7 @@ export function round(candidates: Candidate[], jobCount = 1, changes: Partial<Cl
     candidates,
     nowMs: NOW_MS,
     tieSeed: new Uint8Array(32),
-    parameters: DEFAULT_PARAMETERS,
+    parameters: { ...DEFAULT_PARAMETERS, lateDamageBps: 2_000 },
     ...changes,
   };
 }
