@@ -151,7 +151,7 @@ describe('a round that is sealed by commitReveal', () => {
   });
 
   it('lets a prover whose whole money is the bond win, since its deposit comes back first', async () => {
-    const bondMaxWei = 2n * ETH + (ETH * BigInt(DEFAULT_PARAMETERS.lateDamageBps)) / 10_000n;
+    const bondMaxWei = 2n * ETH + (ETH * BigInt(market.state.parameters.get(1)!.lateDamageBps)) / 10_000n;
     const tight = await market.prover(13, undefined, bondMaxWei);
     const { bid } = await commit(tight, ETH / 100n);
     await seal();
