@@ -59,7 +59,7 @@ describe('a bent log', () => {
     expect(unseen).toEqual([]);
     expect(flips).toBeGreaterThan(800);
     expect(UNSEEN.filter(([, reason]) => !used.has(reason))).toEqual([]);
-  });
+  }, 600_000);
 
   it('is found out when any entry is missing, but for what had no consequence', () => {
     const unseen = honest.flatMap((entry, at) => {
