@@ -45,11 +45,11 @@ export async function submitBlockFile(
 export async function waitForBlock(
   client: Client,
   blockId: Hex,
-  onLook?: (block: BlockView) => void,
+  onLook?: (block: BlockView) => void | Promise<void>,
 ): Promise<BlockView> {
   for (;;) {
     const block = await client.call('getBlock', { params: { blockId } });
-    onLook?.(block);
+    await onLook?.(block);
     if (block.status === 'completed') return block;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -7,6 +7,7 @@ import { ROUNDS_MAX } from '#protocol/messages.js';
 import type { Address } from '#protocol/units.js';
 import { addresses, connect, DEFAULT_URL, percent, runProgram, weiAmount, wholeNumber } from './commandLine.js';
 import { submitBlockFile, waitForBlock } from './requester.js';
+import { StepLines } from './stepLines.js';
 
 interface SubmitOptions {
   coordinator: string;
@@ -96,8 +97,10 @@ async function submit(file: string, options: SubmitOptions): Promise<number> {
   console.log(`block ${blockId} is accepted`);
   if (!options.wait) return 0;
   let said = '';
-  const block = await waitForBlock(client, blockId, ({ jobIds, provenCount, expiredCount }) => {
+  const steps = new StepLines((line) => console.log(line));
+  const block = await waitForBlock(client, blockId, async ({ jobIds, provenCount, expiredCount }) => {
     const line = `${provenCount} of ${jobIds.length} jobs proven, ${expiredCount} expired`;
+    await steps.look(client, blockId);
     if (line !== said) console.log(line);
     said = line;
   });

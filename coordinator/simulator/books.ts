@@ -10,6 +10,7 @@ import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
 import { FaultBooks } from './faultBooks.js';
 import { JobBooks } from './jobBooks.js';
+import { PoolBooks } from './poolBooks.js';
 import { SealBooks } from './sealBooks.js';
 import type { Answer, Storage } from './storage.js';
 import type { World } from './world.js';
@@ -20,6 +21,7 @@ export type OutageCause = 'dead' | 'frozen' | 'away';
 export class Books {
   private readonly world: World;
   private readonly replay: Replay;
+  private readonly pools: PoolBooks;
   private readonly jobs: JobBooks;
   private readonly faults: FaultBooks;
   private readonly seals: SealBooks;
@@ -31,7 +33,8 @@ export class Books {
 
   constructor(world: World, checkSignatures: boolean) {
     this.world = world;
-    this.jobs = new JobBooks(world);
+    this.pools = new PoolBooks(world);
+    this.jobs = new JobBooks(world, this.pools);
     this.faults = new FaultBooks(world);
     this.seals = new SealBooks(world);
     this.replay = new Replay({
@@ -61,7 +64,9 @@ export class Books {
         this.flaw('I7', `entry ${index} (${entry.type}): ${this.replay.divergence?.explanation}`);
         return;
       }
-      this.jobs.take(entry);
+      if (entry.type !== 'proofAccepted' && entry.type !== 'jobExpired') this.pools.take(entry, index);
+      this.jobs.take(entry, index);
+      if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') this.pools.take(entry, index);
       this.seals.take(entry);
     }
     this.checkMoney();
@@ -137,6 +142,7 @@ export class Books {
       if (job.status === 'ended') continue;
       hold(`escrow:${job.blockId}`, job.maxPriceWei);
       for (const side of sidesOf(job)) hold(`bond:${side.prover}`, side.bondWei);
+      for (const one of job.pool?.commitments ?? []) hold(`bond:${one.prover}`, one.bondWei);
     }
     for (const round of this.state.rounds.values()) {
       const depositWei = round.clearedAtMs === null ? depositWeiOf(this.state, round) : 0n;
@@ -156,7 +162,7 @@ export class Books {
   private checkWakeUps(): void {
     for (const job of this.state.jobs.values()) {
       const isIdle =
-        job.status === 'awarded'
+        job.status === 'awarded' || job.status === 'pooled'
           ? wakeUpsOfJob(job).length === 0
           : job.status === 'open' && this.state.rounds.get(job.roundId)?.clearedAtMs !== null;
       if (isIdle) this.flaw('I4', `job ${job.jobId} is neither ended nor holds a wake-up`);

@@ -1,6 +1,7 @@
 /** The story of each job as the log tells it, judged at its end: who was paid what, once, and for which zkProof. */
 import type { Award, Entry, EntryOf, Posting } from '#protocol/entries.js';
 import { blockIdOf } from '#protocol/units.js';
+import type { PoolBooks } from './poolBooks.js';
 import type { World } from './world.js';
 
 type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;
@@ -9,6 +10,8 @@ interface Received {
   submissionId: string;
   prover: string;
   truthful: boolean;
+  /** Its place in the order in which zkProofs count. */
+  claim: number;
   judged: boolean;
 }
 
@@ -28,11 +31,13 @@ const ONCE: ReadonlySet<Posting['why']> = new Set(['price', 'standbyFee', 'lateS
 
 export class JobBooks {
   private readonly world: World;
+  private readonly pools: PoolBooks;
   private readonly stories = new Map<string, Story>();
   private readonly open = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: World, pools: PoolBooks) {
     this.world = world;
+    this.pools = pools;
   }
 
   /** Jobs that have not ended. */
@@ -41,7 +46,7 @@ export class JobBooks {
   }
 
   /** Takes the next entry of the log. */
-  take(entry: Entry): void {
+  take(entry: Entry, index: number): void {
     switch (entry.type) {
       case 'blockSubmitted':
         this.begin(entry);
@@ -57,7 +62,7 @@ export class JobBooks {
         this.storyOf(entry.message.jobId).gone.add(entry.message.prover);
         break;
       case 'proofReceived':
-        this.receive(entry);
+        this.receive(entry, index);
         break;
       case 'proofRejected':
         this.reject(entry);
@@ -103,14 +108,16 @@ export class JobBooks {
     this.world.note(award.backup ? 'award: with backup' : 'award: primary alone');
   }
 
-  private receive({ message, submissionId, zkProof }: EntryOf<'proofReceived'>): void {
+  private receive({ message, submissionId, role, zkProof }: EntryOf<'proofReceived'>, index: number): void {
     const { received, award, gone } = this.storyOf(message.jobId);
     const { prover } = message;
     const isAssigned = award?.primary.prover === prover || award?.backup?.prover === prover;
-    if (!isAssigned || gone.has(prover)) this.flaw('I6', `${prover} delivers ${message.jobId} without an assignment`);
+    const claim = this.pools.claimOf(message.jobId, submissionId, index);
+    const mayDeliver = role === 'pool' ? claim < index : isAssigned && !gone.has(prover);
+    if (!mayDeliver) this.flaw('I6', `${prover} delivers ${message.jobId} without an assignment`);
     if (received.some((one) => one.submissionId === submissionId))
       this.flaw('I2', `${submissionId} was received twice`);
-    received.push({ submissionId, prover, truthful: zkProof.truth === 'valid', judged: false });
+    received.push({ submissionId, prover, truthful: zkProof.truth === 'valid', claim, judged: false });
   }
 
   private reject({ jobId, submissionId }: EntryOf<'proofRejected'>): void {
@@ -142,9 +149,13 @@ export class JobBooks {
     this.world.note(
       `ending: proven by ${entry.role}${entry.role === 'primary' && story.activated ? ', after activation' : ''}`,
     );
-    const first = received.find(({ truthful }) => truthful);
+    const first = received.filter(({ truthful }) => truthful).sort((one, other) => one.claim - other.claim)[0];
     if (first?.submissionId !== submissionId || first.prover !== prover) {
-      this.flaw('I6', `${jobId} was paid for another zkProof than the first valid one received`);
+      this.flaw('I6', `${jobId} was paid for another zkProof than the first valid one`);
+    }
+    if (entry.role === 'pool') {
+      this.judgePooled(entry, story);
+      return;
     }
     const side = entry.role === 'primary' ? award?.primary : award?.backup;
     if (!award || side?.prover !== prover) this.flaw('I6', `${jobId} was paid to an unassigned prover`);
@@ -159,6 +170,19 @@ export class JobBooks {
     const paidWei = sumOf(entry, ({ to }) => to === `account:${prover}`);
     if (side && paidWei < BigInt(side.bondWei)) this.flaw('innocent', `${prover} delivered ${jobId} and lost its bond`);
     this.checkBackup(entry, award);
+  }
+
+  /** What a zkProof from the pool earns is what its commitment said; the requester pays no more than was agreed. */
+  private judgePooled(entry: EntryOf<'proofAccepted'>, { award, requester, maxPriceWei }: Story): void {
+    const { jobId, prover, submissionId } = entry;
+    const committed = this.pools.committedOf(jobId, submissionId);
+    if (committed?.prover !== prover) this.flaw('I6', `${jobId} was paid from the pool without a commitment`);
+    const earned = (why: Posting['why']) => sumOf(entry, (one) => one.to === `account:${prover}` && one.why === why);
+    const paidWei = earned('price') + earned('cover');
+    if (paidWei !== committed?.priceWei) this.flaw('I6', `the pool paid ${paidWei} for ${jobId}`);
+    const refundWei = sumOf(entry, ({ to, why }) => why === 'refund' && to === `account:${requester}`);
+    const agreedWei = award ? BigInt(award.priceWei) + BigInt(award.standbyFeeWei) : paidWei;
+    if (maxPriceWei - refundWei > agreedWei) this.flaw('I3', `the pool costs ${maxPriceWei - refundWei} for ${jobId}`);
   }
 
   /** A backup is never slashed for a job that was proven. */

@@ -20,6 +20,7 @@ export type PartyCommand = CommandOf<
   | 'commitBid'
   | 'openBid'
   | 'submitProof'
+  | 'commitToPool'
   | 'giveUp'
 >;
 

@@ -3,7 +3,7 @@
  * of life, as `queue/` and `journal/lifeSigns.ts` have them. All of it is lost when the process dies.
  */
 import { isPredictedMiss, leaseEndsMs } from '#market/commands/cover.js';
-import { type Assignment, type MarketState, parametersOf, recordKey } from '#market/state.js';
+import { type Assignment, type MarketState, parametersOf, recordKey, type Submission } from '#market/state.js';
 import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
@@ -26,6 +26,7 @@ export class CoordinatorProcess {
   private readonly bells = new Set<string>();
   private bellGeneration = 0;
   private readonly judging = new Set<string>();
+  private readonly judgeAgain = new Set<string>();
   private readonly lastSeen: Map<string, number>;
   private readonly unwritten = new Map<string, number>();
   private readonly expectedEnds = new Map<string, number | null>();
@@ -159,14 +160,27 @@ export class CoordinatorProcess {
     else this.writer.execute({ kind, jobId: key }, null);
   }
 
-  /** Has a job's zkProofs checked one after the other; when the verifier fails, the wake-up tries again. */
+  /** Has a job's zkProofs checked in the order of their claims; when the verifier fails, the wake-up tries again. */
   private judge(jobId: string): void {
-    if (this.judging.has(jobId)) return;
-    const { fate, weather } = this.world;
-    const pending = this.writer.state.jobs.get(jobId)?.submissions.find(({ verdict }) => verdict === 'pending');
-    const received = pending && this.storage.entries[pending.entryIndex];
-    if (!pending || received?.type !== 'proofReceived' || received.submissionId !== pending.submissionId) return;
+    if (this.judging.has(jobId)) {
+      this.judgeAgain.add(jobId);
+      return;
+    }
+    const pending = this.writer.state.jobs.get(jobId)?.submissions.filter(({ verdict }) => verdict === 'pending') ?? [];
     this.judging.add(jobId);
+    const isBackwards = this.world.broken === 'paysOutOfTurn';
+    pending.sort((one, other) => (one.claimIndex - other.claimIndex) * (isBackwards ? -1 : 1));
+    this.judgeNext(jobId, pending);
+  }
+
+  private judgeNext(jobId: string, [next, ...others]: Submission[]): void {
+    const received = next && this.storage.entries[next.entryIndex];
+    if (!next || received?.type !== 'proofReceived' || received.submissionId !== next.submissionId) {
+      this.judging.delete(jobId);
+      if (this.judgeAgain.delete(jobId)) this.judge(jobId);
+      return;
+    }
+    const { fate, weather } = this.world;
     this.options.later(fate.between('verifier takes', 2, weather.verifyMsMax), () => {
       if (this.world.stormy() && fate.chance('verifier fails', weather.verifierFailPercent)) {
         this.world.note('fault: verifier failed');
@@ -175,10 +189,10 @@ export class CoordinatorProcess {
       }
       const valid = received.zkProof.truth === 'valid' || this.world.broken === 'paysUnverified';
       const code = valid ? '' : 'pairingFailed';
-      const { submissionId } = pending;
+      const { submissionId } = next;
       this.writer.execute({ kind: 'recordVerdict', jobId, submissionId, valid, code }, null, (answer) => {
-        this.judging.delete(jobId);
-        if (answer.ok) this.judge(jobId);
+        if (answer.ok) this.judgeNext(jobId, others);
+        else this.judging.delete(jobId);
       });
     });
   }

@@ -9,6 +9,7 @@ import type { Coordinator } from './coordinator.js';
 import type { InputAnswer } from './inputDesk.js';
 import type { Network } from './network.js';
 import type { Party, PartyCommand } from './party.js';
+import { PoolPlayer } from './poolPlayer.js';
 import { SealedBidder } from './sealedBidder.js';
 import { everyNowAndThen, type World } from './world.js';
 
@@ -54,6 +55,7 @@ export class ProverParty {
   private serial = 0;
   private proving = 0;
   private readonly sealed: SealedBidder;
+  private readonly pool: PoolPlayer;
   private held = new Map<string, Held>();
   private readonly challenger: Challenger;
   private jobFacts = new Map<string, { deadlineMs: number; publicSignals: string[] }>();
@@ -66,11 +68,12 @@ export class ProverParty {
     this.skewMs = world.fate.between(`${this.place} skew`, -world.weather.skewMsMax, world.weather.skewMsMax);
     world.note(`prover: ${character.kind}`);
     const later = (ms: number, happen: () => void) => this.later(ms, happen);
-    const send = (command: PartyCommand, untilMs: number, onLost?: () => void) => this.send(command, untilMs, onLost);
+    const send: ProverParty['send'] = (...sending) => this.send(...sending);
     const { place, skewMs } = this;
     const parts = { world, party: options.party, place, character, later, send };
     this.challenger = new Challenger({ ...parts, skewMs });
     this.sealed = new SealedBidder(parts);
+    this.pool = new PoolPlayer(parts);
     this.register();
     this.challenger.ask();
     this.follow();
@@ -98,7 +101,7 @@ export class ProverParty {
     });
   }
 
-  private send(command: PartyCommand, untilMs: number, onLost?: () => void) {
+  private send(command: PartyCommand, untilMs: number, onLost?: () => void, onOk?: () => void) {
     const { life } = this;
     const { digest } = command;
     this.options.network.send({
@@ -108,7 +111,8 @@ export class ProverParty {
       untilMs,
       isAlive: () => life !== null && life === this.life,
       onAnswer: (answer) => {
-        if (!answer.ok) this.world.note(`refused: ${command.kind}, ${answer.code}`);
+        if (answer.ok) onOk?.();
+        else this.world.note(`refused: ${command.kind}, ${answer.code}`);
       },
       ...(onLost && { onLost }),
     });
@@ -130,6 +134,7 @@ export class ProverParty {
     this.world.note('fault: prover crashed');
     this.life = null;
     for (const [key, delivery] of this.world.deliveries) if (key.startsWith(this.address)) delivery.lost = true;
+    for (const shown of this.world.shown.values()) if (shown.prover === this.address) shown.lost = true;
     this.held = new Map();
     this.proving = 0;
     this.world.timeline.after(this.between('away', 300, awayMsMax), () => {
@@ -191,6 +196,7 @@ export class ProverParty {
 
   private read(entry: Entry): void {
     this.challenger.read(entry);
+    this.pool.read(entry);
     switch (entry.type) {
       case 'blockSubmitted':
         for (const { jobId, publicSignals } of entry.jobs) {

@@ -90,6 +90,7 @@ export class RequesterParty {
         missCostWei: draw('miss cost', [0n, 1n, 2n, 10n, 100n]) * ETH,
         backup: draw('backup', ['market', 'market', 'required', 'none'] as const),
         sealing: fate.chance(`${this.place} sealing`, 30) ? 'commitReveal' : 'receipt',
+        pool: fate.chance(`${this.place} pool`, 75) ? 'open' : 'none',
         award: isFastest ? 'fastest' : 'cheapest',
         pricing: isFastest || fate.chance(`${this.place} first`, 20) ? 'first' : 'vickrey',
       }),

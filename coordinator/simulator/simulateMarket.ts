@@ -69,6 +69,7 @@ export function simulateMarket(seed: number, options: SimulationOptions = {}): S
       trace?.(timeline.nowMs - START_MS, `VIOLATION ${text}`);
     },
     deliveries: new Map(),
+    shown: new Map(),
     inputs: { has: (jobId) => inputs.has(jobId) },
     refused: new Set(),
     everRefused: new Set(),

@@ -9,6 +9,7 @@ export type BrokenPart =
   | 'acknowledgesBeforeCommit'
   | 'forgetsWakeUps'
   | 'paysUnverified'
+  | 'paysOutOfTurn'
   | 'ignoresDowntime'
   | 'judgesBeforeGaps'
   | 'forgetsRefusals'
@@ -20,6 +21,15 @@ export interface Delivery {
   /** When its valid zkProof was first handed to the network, Unix milliseconds. */
   readyAtMs: number;
   /** True when the network lost a message of it, or the prover died before it had an answer. */
+  lost: boolean;
+}
+
+/** What an honest prover showed of what it had committed to in the pool. */
+export interface Shown {
+  prover: string;
+  /** When it was first handed to the network, Unix milliseconds. */
+  atMs: number;
+  /** True when the network lost a message of it, or the prover died. */
   lost: boolean;
 }
 
@@ -37,6 +47,8 @@ export interface World {
   violation(text: string): void;
   /** By `prover job`. */
   deliveries: Map<string, Delivery>;
+  /** By commitment. */
+  shown: Map<string, Shown>;
   inputs: Pick<InputStore, 'has'>;
   /** By `prover job`: who was told last that its input cannot be served, and who ever was about to be. */
   refused: Set<string>;

@@ -2,7 +2,7 @@
  * The one writer, as `journal/journal.ts` is: commands that wait are decided together on a state in memory, committed
  * in one go, and only then answered. What is here dies with its process; what is in {@link Storage} does not.
  */
-import type { Command, CommandOf } from '#market/command.js';
+import type { Command, CommandOf, Decision } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, forgetCompleted, type MarketState, parametersOf } from '#market/state.js';
@@ -195,7 +195,8 @@ export class Writer {
     if (command.kind === 'openBid' && this.options.world.broken === 'ignoresOpenings') {
       return { ok: false, code: 'unavailable', atMs };
     }
-    const decision = decide(this.state, command.kind === 'closeRound' ? this.withBids(command, writes) : command, atMs);
+    const complete = command.kind === 'closeRound' ? this.withBids(command, writes) : command;
+    const decision = this.outOfTurn(complete, atMs) ?? decide(this.state, complete, atMs);
     if (!decision.ok) return { ok: false, code: decision.rejection.code, atMs };
     const firstIndex = this.state.size;
     for (const entry of decision.entries) {
@@ -204,6 +205,19 @@ export class Writer {
     }
     if (command.kind === 'placeBid' && decision.entries.length > 0) writes.sealedBids.push(command);
     return { ok: true, firstIndex, entryCount: decision.entries.length, atMs };
+  }
+
+  /** Broken on purpose: a verdict is decided as if nothing else waited for one, so that a later claim may go first. */
+  private outOfTurn(command: Command, atMs: number): Decision | null {
+    const job = command.kind === 'recordVerdict' ? this.state.jobs.get(command.jobId) : undefined;
+    if (this.options.world.broken !== 'paysOutOfTurn' || command.kind !== 'recordVerdict' || !job) return null;
+    const { submissions } = job;
+    job.submissions = submissions.filter(
+      (one) => one.verdict !== 'pending' || one.submissionId === command.submissionId,
+    );
+    const decision = decide(this.state, command, atMs);
+    job.submissions = submissions;
+    return decision;
   }
 
   /** The sealed bids behind a round's commitments, from this batch or from the table. */

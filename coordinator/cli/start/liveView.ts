@@ -64,6 +64,7 @@ function bar(ppm: number): string {
 function stageOf(job: JobView, look: Look): { stage: string; ppm: number } {
   if (job.status === 'ended') return { stage: job.outcome ?? 'ended', ppm: 1_000_000 };
   if (job.status === 'open') return { stage: 'bidding', ppm: 0 };
+  if (job.status === 'pooled' && job.submissions.length === 0) return { stage: 'in the pool', ppm: 0 };
   if (job.submissions.some(({ verdict }) => verdict === 'pending')) return { stage: 'verifying', ppm: 990_000 };
   const worker = job.backup?.status === 'active' ? job.backup.prover : job.primary?.prover;
   const report = look.progress.find(({ jobId, prover }) => jobId === job.jobId && prover === worker);

@@ -11,6 +11,7 @@ import type { Hex } from '#protocol/units.js';
 import type { JobView, ProgressView } from '#protocol/views.js';
 import { runProgram, wholeNumber } from '../commandLine.js';
 import { submitBlockFile } from '../requester.js';
+import { StepLines } from '../stepLines.js';
 import { type DemoMarket, startDemoMarket } from './demoMarket.js';
 import { LiveView } from './liveView.js';
 
@@ -192,11 +193,14 @@ async function watchBlock(
     demo.agents.find((agent) => agent.address === address)?.name ?? address.slice(0, 10);
   let victim: DemoMarket['agents'][number] | null = null;
   const { submittedAtMs } = await demo.client.call('getBlock', { params: { blockId } });
+  const steps = new StepLines((line) => view.say(line));
   while (!signal.aborted) {
-    const [market, { jobs, progress }] = await Promise.all([
+    const [market, { rounds }, { jobs, progress }] = await Promise.all([
       demo.client.call('getMarket', {}),
+      demo.client.call('listBlockRounds', { params: { blockId } }),
       demo.client.call('listJobs', { params: { blockId } }),
     ]);
+    steps.tell(rounds, jobs);
     view.draw({ label, market, jobs, progress, submittedAtMs, nameOf });
     if (flags.killPrimary && !victim) {
       victim = findVictim(demo, jobs, progress);

@@ -75,7 +75,7 @@ export async function summarize(
 }
 
 function summaryJob(job: JobView, nameOf: (address: string | undefined) => string | null): SummaryJob {
-  const deliverer = job.deliveredBy === 'backup' ? job.backup : job.deliveredBy === 'primary' ? job.primary : null;
+  const deliverer = job.submissions.find(({ verdict }) => verdict === 'valid');
   return {
     jobId: job.jobId,
     primary: nameOf(job.primary?.prover),
