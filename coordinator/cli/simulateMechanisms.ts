@@ -1,9 +1,10 @@
 /** `understudy simulate mechanisms`: ours beside other ways to sell proofs, under the same luck. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { type Comparison, compare } from '../simulator/mechanisms/compare.js';
 import { type GridName, gridCells } from '../simulator/mechanisms/grid.js';
+import { fillTables } from '../simulator/mechanisms/markdown.js';
 import {
   type CellSummary,
   HEADINGS,
@@ -25,7 +26,8 @@ const BAR_WIDTH = 30;
 const EXAMPLES = `
 Examples:
   $ understudy simulate mechanisms                                  (five cells, some seconds)
-  $ understudy simulate mechanisms --grid full --json results.json  (the tables of coordinator/simulator/README.md)`;
+  $ understudy simulate mechanisms --grid full --charts coordinator/simulator/charts --readme coordinator/simulator/README.md
+    (some minutes on two cores: the tables and charts of that page)`;
 
 interface Flags {
   grid: GridName;
@@ -34,6 +36,7 @@ interface Flags {
   jobs: number;
   json?: string;
   charts?: string;
+  readme?: string;
 }
 
 /** Runs the subcommand. @returns the exit code */
@@ -45,13 +48,14 @@ export async function run(args: string[]): Promise<number> {
     .option('--from <seed>', 'the first seed', wholeNumber(0, SEED_MAX), 1)
     .option('--jobs <count>', 'threads', wholeNumber(1, JOBS_MAX), Math.min(availableParallelism(), JOBS_MAX))
     .option('--json <file>', 'write every figure of every cell with its interval')
+    .option('--readme <file>', 'write the tables into a page, between its markers')
     .option('--charts <folder>', 'draw charts there, as SVG and PNG')
     .addHelpText('after', EXAMPLES)
     .action(runComparison);
   return runProgram(program, args);
 }
 
-async function runComparison({ grid, seeds, from, jobs, json, charts }: Flags): Promise<void> {
+async function runComparison({ grid, seeds, from, jobs, json, charts, readme }: Flags): Promise<void> {
   const plan = { cells: gridCells(grid, seeds), studies: studiesOf(grid, seeds) };
   const comparison = await compare(plan, from, jobs, progress());
   const cells = summarise(comparison);
@@ -59,6 +63,7 @@ async function runComparison({ grid, seeds, from, jobs, json, charts }: Flags): 
   for (const cell of cells) console.log(`\n${titleOf(cell)}\n${table(HEADINGS, rowsOf(cell))}`);
   for (const study of studies) console.log(`\n${studyTitleOf(study)}\n${table(STUDY_HEADINGS, studyRowsOf(study))}`);
   if (charts) await drawCharts(cells, studies, charts);
+  if (readme) await writeFile(readme, fillTables(await readFile(readme, 'utf8'), cells, studies));
   if (json) await writeFile(json, `${JSON.stringify({ cells, studies }, null, 1)}\n`);
   console.log(`\n${speedOf(comparison, jobs)}`);
 }

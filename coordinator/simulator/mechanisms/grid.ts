@@ -96,10 +96,14 @@ function whatIfs(seeds: number, length: Length): Cell[] {
     'as it is': {},
     'priorJobs 5': { parameters: { priorJobs: 5 } },
     'prior on-time 80 %': { parameters: { priorOnTimePpm: [760_000, 780_000, 790_000, 795_000, 800_000, 800_000] } },
-    'lateDamageBps 500': { parameters: { lateDamageBps: 500 } },
+    'lateDamageBps 0': { parameters: { lateDamageBps: 0 } },
+    'lateDamageBps 2,000': { parameters: { lateDamageBps: 2_000 } },
     'lateDamageBps 5,000': { parameters: { lateDamageBps: 5_000 } },
     'slashRescuerBps 0': { parameters: { slashRescuerBps: 0 } },
-    'slashRescuerBps 10,000': { parameters: { slashRescuerBps: 10_000 } },
+    'slashRescuerBps 5,000': { parameters: { slashRescuerBps: 5_000 } },
+    'newcomerJobs 0': { parameters: { newcomerJobs: 0 } },
+    'load 5 %, as it is': { load: 0.05 },
+    'load 5 %, newcomerJobs 0': { load: 0.05, parameters: { newcomerJobs: 0 } },
     'leaseMs 30,000': { parameters: { leaseMs: 30_000 } },
     'outcomesMax 30': { parameters: { outcomesMax: 30 } },
     'standby duties counted at 40 %': { standbyWeight: 0.4 },
@@ -107,7 +111,7 @@ function whatIfs(seeds: number, length: Length): Cell[] {
     'hang, as it is': { hangs: true },
     'hang, standby duties counted at 40 %': { hangs: true, standbyWeight: 0.4 },
   };
-  const mechanisms = ['vickrey + backup + pool', 'vickrey + backup'] as const;
+  const mechanisms = ['vickrey + backup + pool', 'vickrey + backup', 'vickrey alone'] as const;
   return Object.entries(changes).map(([title, change]) => ({
     ...cellOf('what if', title, change, seeds, length),
     mechanisms,

@@ -19,9 +19,6 @@ import { pairTheory } from './theory.js';
 interface Course {
   primary: Prover;
   backup: Prover | null;
-  /** Nobody of this side will deliver any more, as far as the market can tell. */
-  primarySpent: boolean;
-  backupSpent: boolean;
   poolOpen: boolean;
 }
 
@@ -35,7 +32,6 @@ export class OurMarket implements Mechanism {
   private readonly maxWei: number;
   private readonly byAddress: Map<string, Prover>;
   private readonly courses = new Map<SimJob, Course>();
-  private readonly pools = new Map<SimJob, { openedMs: number; fromWei: number }>();
 
   constructor(market: SimMarket, policy: OurPolicy, strategy: Strategy = HONEST) {
     const { scenario, provers } = market;
@@ -55,7 +51,7 @@ export class OurMarket implements Mechanism {
   open(jobs: SimJob[]): void {
     this.rules.submitBlock(jobs, this.market.nowMs);
     const unsold = (left: SimJob[]) => {
-      for (const job of left) this.openPool(job, 0);
+      for (const job of left) this.openPool(job);
     };
     holdRounds(this.market, jobs, (open, round) => this.close(open, round), unsold);
   }
@@ -65,9 +61,9 @@ export class OurMarket implements Mechanism {
     const course = this.courses.get(job);
     const role = course?.primary === prover ? 'primary' : course?.backup === prover ? 'backup' : 'pool';
     const { nowMs } = this.market;
-    if (role === 'pool')
-      this.settle(job, this.rules.acceptFromPool(job.jobId, prover, this.poolPriceWei(job, nowMs), nowMs));
-    else this.settle(job, this.rules.accept(job.jobId, role, nowMs));
+    const { rules } = this;
+    const { jobId } = job;
+    this.settle(job, role === 'pool' ? rules.acceptFromPool(jobId, prover, nowMs) : rules.accept(jobId, role, nowMs));
     this.courses.delete(job);
     this.market.end(job, { prover, as: role });
   }
@@ -121,7 +117,7 @@ export class OurMarket implements Mechanism {
     const { market } = this;
     const primary = this.byAddress.get(award.primary.prover)!;
     const backup = award.backup && this.byAddress.get(award.backup.prover)!;
-    this.courses.set(job, { primary, backup, primarySpent: false, backupSpent: backup === null, poolOpen: false });
+    this.courses.set(job, { primary, backup, poolOpen: false });
     const startMs = award.backupStartMs === null ? null : award.backupStartMs - EPOCH_MS;
     job.standby = backup;
     const noticedMs = market.scenario.hangs ? Number.POSITIVE_INFINITY : this.rules.parameters.leaseMs;
@@ -132,7 +128,7 @@ export class OurMarket implements Mechanism {
     if (startMs !== null) {
       market.timeline.at(startMs, () => {
         this.activate(job, 'startTime');
-        this.spend(job, 'primary');
+        this.watchPool(job);
       });
     }
   }
@@ -144,7 +140,7 @@ export class OurMarket implements Mechanism {
       const role = prover === course.primary ? 'primary' : 'backup';
       if (!this.rules.job(job.jobId)[role]!.leaseMissed) this.rules.missLease(job.jobId, role, this.market.nowMs);
       if (role === 'primary') this.activate(job, 'leaseMissed');
-      this.spend(job, role);
+      this.watchPool(job);
     });
   }
 
@@ -155,33 +151,23 @@ export class OurMarket implements Mechanism {
     if (this.rules.job(job.jobId).backup!.status !== 'standby') return;
     this.rules.activateBackup(job.jobId, cause, nowMs);
     this.market.assign(job, course.backup);
-    this.market.timeline.at(this.rules.backupOverMs(job.jobId), () => this.spend(job, 'backup'));
+    this.watchPool(job);
   }
 
-  /** Notes that a side will not deliver; opens the pool when neither will. */
-  private spend(job: SimJob, role: 'primary' | 'backup'): void {
+  /** Opens the pool when both sides are spent: now, or at the moment that is known by now. */
+  private watchPool(job: SimJob): void {
     const course = this.courses.get(job);
-    if (!course || job.endedMs !== null) return;
-    if (role === 'primary') course.primarySpent = true;
-    else course.backupSpent = true;
-    if (course.primarySpent && course.backupSpent && !course.poolOpen) {
-      course.poolOpen = true;
-      this.openPool(job, Number(this.rules.job(job.jobId).priceWei));
-    }
+    const atMs = course && job.endedMs === null ? this.rules.spentMs(job.jobId) : null;
+    if (!course || atMs === null || course.poolOpen) return;
+    if (atMs > this.market.nowMs) this.market.timeline.at(atMs, () => this.watchPool(job));
+    else course.poolOpen = this.openPool(job);
   }
 
-  private openPool(job: SimJob, fromWei: number): void {
+  private openPool(job: SimJob): boolean {
     const { nowMs } = this.market;
-    if (this.policy.pool === 'none' || job.endedMs !== null || nowMs >= job.deadlineMs) return;
-    this.pools.set(job, { openedMs: nowMs, fromWei });
-    openRace(this.market, job, (atMs) => this.poolPriceWei(job, atMs));
-  }
-
-  /** Rises evenly from the job's price at the opening to the max price at the deadline. */
-  private poolPriceWei(job: SimJob, atMs: number): number {
-    const { openedMs, fromWei } = this.pools.get(job)!;
-    const share = Math.min(1, (atMs - openedMs) / (job.deadlineMs - openedMs));
-    return Math.floor(fromWei + (this.maxWei - fromWei) * share);
+    if (job.endedMs !== null || nowMs >= job.deadlineMs || !this.rules.openPool(job.jobId, nowMs)) return false;
+    openRace(this.market, job, (atMs) => this.rules.poolPriceWei(job.jobId, atMs));
+    return true;
   }
 
   /** Books the market's postings: what leaves a bond for its own prover, or an escrow for its requester, moves nothing. */

@@ -8,6 +8,7 @@ import type { SignedCommand } from '#market/command.js';
 import { clearingInput } from '#market/commands/closeRound.js';
 import { expireAwarded, provenPostings } from '#market/ending.js';
 import { evolve } from '#market/evolve.js';
+import { hasPoolTime, poolOpening, spentAtMs, unsoldPoolOpening } from '#market/pool.js';
 import {
   emptyState,
   forgetCompleted,
@@ -17,9 +18,11 @@ import {
   recordKey,
 } from '#market/state.js';
 import { blockTerms } from '#protocol/blockTerms.js';
-import type { ActivationCause, Entry, Posting, Role } from '#protocol/entries.js';
-import type { Bid } from '#protocol/messages.js';
+import type { ActivationCause, DeliveryRole, Entry, Posting, Role } from '#protocol/entries.js';
+import type { Bid, BlockRequest } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
+import { poolCommitmentOf } from '#protocol/poolCommitment.js';
+import { poolPriceWei } from '#protocol/poolPrice.js';
 import { blockIdOf } from '#protocol/units.js';
 import { addressOf, type Prover } from './population.js';
 import type { SimJob } from './simMarket.js';
@@ -138,53 +141,64 @@ export class OurRules {
 
   /** Ends a job by a zkProof of its primary or backup. @returns who is paid what */
   accept(jobId: string, role: Role, atMs: number): Posting[] {
-    const job = this.job(jobId);
-    const { prover } = job[role]!;
+    return this.deliver(jobId, this.job(jobId)[role]!.prover, role, atMs);
+  }
+
+  /** A valid zkProof, received and accepted at the same moment. */
+  private deliver(jobId: string, prover: Prover['address'], role: DeliveryRole, atMs: number): Posting[] {
     const message = { jobId, prover, contentHash: NO_HASH };
     const content = { publicSignals: [], zkProof: {} };
     this.fold(
       { type: 'proofReceived', submissionId: NO_HASH, message, signature: NO_SIGNATURE, role, ...content },
       atMs,
     );
+    const job = this.job(jobId);
     const postings = provenPostings(this.state, job, job.submissions.at(-1)!, EPOCH_MS + atMs);
     this.fold({ type: 'proofAccepted', jobId, prover, role, submissionId: NO_HASH, postings: [] }, atMs);
     this.complete(jobId, atMs);
     return postings;
   }
 
-  /** When a called backup's time is over: its promised time and the margin, Unix milliseconds less the epoch. */
-  backupOverMs(jobId: string): number {
-    const { activeSinceMs, provingMsP95 } = this.job(jobId).backup!;
-    return activeSinceMs! - EPOCH_MS + provingMsP95 + this.parameters.deliveryMarginMs;
+  /** From when on neither side of an awarded job is expected to deliver, in simulated milliseconds; null while unknown. */
+  spentMs(jobId: string): number | null {
+    const atMs = spentAtMs(this.job(jobId));
+    return atMs === null ? null : atMs - EPOCH_MS;
   }
 
-  /**
-   * Ends a job by a zkProof from the pool. Up to the job's price comes from the requester, the rest out of the bonds of
-   * those who failed; what is left of those is divided as when a backup delivers.
-   */
-  acceptFromPool(jobId: string, prover: Prover, priceWei: number, atMs: number): Posting[] {
+  /** Opens the pool of a job if the rules open it now. @returns whether they did */
+  openPool(jobId: string, atMs: number): boolean {
     const job = this.job(jobId);
+    const nowMs = EPOCH_MS + atMs;
     const isUnsold = job.status === 'open';
-    const fines = isUnsold ? [] : expireAwarded(this.state, job, EPOCH_MS + atMs).postings;
-    const escrow = `escrow:${blockIdOf(jobId)}`;
-    const to = `account:${prover.address}`;
-    const jobPriceWei = isUnsold ? priceWei : Math.min(priceWei, Number(job.priceWei));
-    const postings: Posting[] = [{ from: escrow, to, amountWei: String(jobPriceWei), why: 'price' }];
-    let dearerWei = BigInt(priceWei - jobPriceWei);
-    for (const { from, to: whom, amountWei, why } of fines) {
-      if (why !== 'slashToRequester') continue;
-      const side = job.primary!.prover === from.slice(-42) ? job.primary! : job.backup!;
-      const coverWei = dearerWei < side.bondWei ? dearerWei : side.bondWei;
-      dearerWei -= coverWei;
-      const leftWei = side.bondWei - coverWei < BigInt(amountWei) ? side.bondWei - coverWei : BigInt(amountWei);
-      const rescuerWei = (leftWei * BigInt(this.parameters.slashRescuerBps)) / 10_000n;
-      postings.push({ from, to, amountWei: String(coverWei), why: 'cover' });
-      postings.push({ from, to, amountWei: String(rescuerWei), why: 'slashToRescuer' });
-      postings.push({ from, to: whom, amountWei: String(leftWei - rescuerWei), why });
-    }
-    this.fold({ type: 'jobExpired', jobId, reason: 'deadlinePassed', excused: [], postings: [] }, atMs);
-    this.complete(jobId, atMs);
-    return postings;
+    const mayOpen = this.policy.pool === 'open' && hasPoolTime(this.state, job, nowMs);
+    const unsold = () => (mayOpen ? unsoldPoolOpening(this.requestOf(job), jobId, nowMs) : []);
+    const entries = isUnsold ? unsold() : poolOpening(this.state, job, nowMs);
+    for (const entry of entries) evolve(this.state, entry);
+    return entries.length > 0;
+  }
+
+  /** What a zkProof earns that is committed to in an open pool at `atMs`, in wei. */
+  poolPriceWei(jobId: string, atMs: number): number {
+    const { pool, deadlineMs } = this.job(jobId);
+    return Number(poolPriceWei(pool!, deadlineMs, EPOCH_MS + atMs));
+  }
+
+  /** Ends a job by a zkProof from the pool, committed to and shown at the same moment. @returns who is paid what */
+  acceptFromPool(jobId: string, { address: prover }: Prover, atMs: number): Posting[] {
+    const contentHash = NO_HASH;
+    const commitment = poolCommitmentOf(contentHash, prover, jobId);
+    const revealByMs = EPOCH_MS + atMs + this.parameters.poolRevealMs;
+    const committed = { commitId: NO_HASH, signature: NO_SIGNATURE, revealByMs, postings: [] } as const;
+    const priceWei = String(this.poolPriceWei(jobId, atMs));
+    this.fold(
+      { type: 'poolCommitted', ...committed, postings: [], message: { jobId, prover, commitment }, priceWei },
+      atMs,
+    );
+    return this.deliver(jobId, prover, 'pool', atMs);
+  }
+
+  private requestOf({ blockId }: Job): BlockRequest {
+    return this.state.blocks.get(blockId)!.request;
   }
 
   /** Ends a job that nobody delivered. @returns who is paid what; nothing for a job that nobody bought */

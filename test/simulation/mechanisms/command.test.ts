@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { compare } from '../../../coordinator/simulator/mechanisms/compare.js';
+import { fillTables } from '../../../coordinator/simulator/mechanisms/markdown.js';
 import { MECHANISM_NAMES } from '../../../coordinator/simulator/mechanisms/mechanisms.js';
+import { summarise } from '../../../coordinator/simulator/mechanisms/report.js';
 import { BASE_SCENARIO } from '../../../coordinator/simulator/mechanisms/scenario.js';
 
 /** A hang is over at last; some seconds is what it takes on a machine with nothing else to do. */
@@ -42,10 +45,26 @@ describe('understudy simulate mechanisms', () => {
   );
 });
 
+describe('the tables of a page', () => {
+  it('are written between their markers, and what was not simulated stays', async () => {
+    const length = { warmUpJobs: 10, measuredJobs: 20 };
+    const mechanisms = ['vickrey + backup + pool', 'cheapest bid'] as const;
+    const scenario = { ...BASE_SCENARIO, provers: 6 };
+    const cell = { group: 'base', title: 'base', scenario, mechanisms, length, seeds: 2 } as const;
+    const cells = summarise(await compare({ cells: [cell], studies: [] }, 1, 1));
+    const page = 'a\n<!-- simulated: base -->\nold\n<!-- end -->\nb\n<!-- simulated: grid -->\nkept\n<!-- end -->\n';
+    const filled = fillTables(page, cells, []);
+    expect(filled).toMatch(/^a\n<!-- simulated: base -->\n\n\| mechanism \| [\s\S]*\n\| cheapest bid \| /);
+    expect(filled).toMatch(/\n\n<!-- end -->\nb\n<!-- simulated: grid -->\nkept\n<!-- end -->\n$/);
+    expect(filled).not.toContain('old');
+    expect(fillTables(filled, cells, [])).toBe(filled);
+  });
+});
+
 describe('a comparison', () => {
   it('gives the same on one thread and on two', async () => {
     // Threads start from what is built.
-    const { compare }: typeof import('../../../coordinator/simulator/mechanisms/compare.js') = await import(
+    const built: typeof import('../../../coordinator/simulator/mechanisms/compare.js') = await import(
       pathToFileURL(resolve('dist/coordinator/simulator/mechanisms/compare.js')).href
     );
     const length = { warmUpJobs: 20, measuredJobs: 40 };
@@ -54,7 +73,7 @@ describe('a comparison', () => {
     const cell = { group: 'base', title: '', scenario, mechanisms, length, seeds: 3 } as const;
     const study = { kind: 'round', title: '', scenario, mechanism: mechanisms[0], length, seeds: 2 } as const;
     const plan = { cells: [cell], studies: [study] };
-    const [one, two] = [await compare(plan, 5, 1), await compare(plan, 5, 2)];
+    const [one, two] = [await built.compare(plan, 5, 1), await built.compare(plan, 5, 2)];
     expect({ ...two, tookSec: 0 }).toEqual({ ...one, tookSec: 0 });
     expect(one.results[0]!.get('cheapest bid')).toHaveLength(3);
     expect(one.gains[0]!.flat().length).toBeGreaterThan(10);

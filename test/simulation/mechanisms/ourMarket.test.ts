@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ClearingInput, clear } from '#market/clear.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { OUR_NAMES, OUR_POLICIES, type OurName } from '../../../coordinator/simulator/mechanisms/mechanisms.js';
 import { OurMarket } from '../../../coordinator/simulator/mechanisms/ourMarket.js';
 import { drawProvers } from '../../../coordinator/simulator/mechanisms/population.js';
@@ -42,8 +43,9 @@ describe('a job that its primary delivers', () => {
   });
 });
 
-/** Late damage: a fifth of the max price of five million. */
-const LATE_WEI = 1_000_000;
+/** Late damage, of the max price of five million, and the rescuer's part of it. */
+const LATE_WEI = (5_000_000 * DEFAULT_PARAMETERS.lateDamageBps) / 10_000;
+const RESCUER_WEI = (LATE_WEI * DEFAULT_PARAMETERS.slashRescuerBps) / 10_000;
 
 describe('a job whose primary vanishes', () => {
   const provers = [proverOf(0, 360_000, { failing: FAILING }), proverOf(1, 1_980_000), proverOf(2, 2_100_000)];
@@ -58,9 +60,9 @@ describe('a job whose primary vanishes', () => {
     const [priceWei, feeWei] = [Number(award.priceWei), Number(award.standbyFeeWei)];
     const backupBidWei = Number(award.backup!.priceBidWei);
     const dearerWei = Math.max(0, backupBidWei - priceWei);
-    expect(netWei(market, indexOf(award.backup!.prover))).toBe(backupBidWei + feeWei + LATE_WEI / 2);
+    expect(netWei(market, indexOf(award.backup!.prover))).toBe(backupBidWei + feeWei + RESCUER_WEI);
     expect(netWei(market, 0)).toBe(-dearerWei - feeWei - LATE_WEI);
-    expect(netWei(market, 'requester')).toBe(-Math.min(backupBidWei, priceWei) + LATE_WEI / 2);
+    expect(netWei(market, 'requester')).toBe(-Math.min(backupBidWei, priceWei) + LATE_WEI - RESCUER_WEI);
   });
 
   it('is a miss without a backup and a pool', () => {
