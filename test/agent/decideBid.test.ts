@@ -50,8 +50,8 @@ describe('the decision to bid', () => {
     ['tooLittleTime', {}, { deadlineMs: 12_999 }],
     ['tooLittleTime', { committedMs: 90_001 }, {}],
     ['aboveMaxPrice', {}, { maxPriceWei: '9999' }],
-    ['noBond', { freeWei: 2_199_999n }, {}],
-    ['bid', { freeWei: 2_200_000n }, {}],
+    ['noBond', { freeWei: 2_099_999n }, {}],
+    ['bid', { freeWei: 2_100_000n }, {}],
     ['bid', {}, { deadlineMs: 13_000 }],
     ['bid', { committedMs: 90_000 }, {}],
   ] as const)('says %s where it should', (code, more, round) => {

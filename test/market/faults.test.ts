@@ -1,6 +1,7 @@
 /** Fault before penalty: who is not to blame pays nothing, and who only says so pays. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wakeUpsOfJob } from '#market/wakeUps.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
 import { ETH, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
 
@@ -40,10 +41,11 @@ const recordWitness = (jobId: string, satisfiable: boolean | null) =>
 const assignedOf = ({ address }: Party) =>
   [...market.state.records.values()].find(({ prover }) => prover === address)?.outcomes.length ?? 0;
 
-/** What a primary loses to a backup that asks 200,000 wei: dearer cover, standby fee, late damage of an ether's fifth. */
+/** What a primary loses to a backup that asks 200,000 wei: dearer cover, standby fee, late damage of an ether. */
 function lostWei(jobId: string): bigint {
+  const lateWei = (ETH * BigInt(DEFAULT_PARAMETERS.lateDamageBps)) / 10_000n;
   const { priceWei, standbyFeeWei } = market.job(jobId);
-  return (priceWei < 200_000n ? 200_000n - priceWei : 0n) + standbyFeeWei + ETH / 5n;
+  return (priceWei < 200_000n ? 200_000n - priceWei : 0n) + standbyFeeWei + lateWei;
 }
 
 describe('an input that the coordinator did not serve', () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER } from '#market/state.js';
+import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { logFlaws, replayFlaws, throughText } from '../setup/invariants.js';
 import { ETH, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
 
@@ -24,8 +25,8 @@ afterEach(() => {
   expect(logFlaws(log)).toEqual([]);
 });
 
-/** The late damage of a job whose max price is one ether. */
-const LATE_WEI = ETH / 5n;
+/** The late damage of a job whose max price is one ether, by the default. */
+const LATE_WEI = (ETH * BigInt(DEFAULT_PARAMETERS.lateDamageBps)) / 10_000n;
 
 /** A cleared round with three bids: cheap wins, solid stands by. */
 async function award(jobCount = 1) {
