@@ -19,7 +19,7 @@ let fourth: Party;
 
 beforeEach(async () => {
   memory = new MemoryExecutor();
-  market = await new MarketDriver(memory).open();
+  market = await new MarketDriver(memory).open({ lateDamageBps: 2_000, slashRescuerBps: 5_000 });
   requester = party(1);
   await market.fund(requester.address);
   [cheap, solid, third] = [await market.prover(10), await market.prover(11), await market.prover(12)];

@@ -6,9 +6,12 @@ import type { Explanation, UnmetDemand } from '#protocol/explanations.js';
 import type { Candidate } from '../clear.js';
 import { BackupRanks } from './backupRanks.js';
 import type { Floor } from './floor.js';
-import { alone, bestPair, compareCosts, exactCost, type Option, plainCost } from './option.js';
+import { alone, bestPair, better, compareCosts, exactCost, type Option, plainCost } from './option.js';
 import type { Seat } from './seat.js';
 import { SCALE, type Terms, UNMET } from './terms.js';
+
+/** Rounds of so many bids look at every primary that a losing backup could stand behind. */
+const ALL_PRIMARIES_MAX = 64;
 
 /** Explains every candidate of a sale. Leaves the floor as it was. */
 export function explainAll(floor: Floor, sold: readonly Option[], jobCount: number): Map<Candidate, Explanation> {
@@ -61,10 +64,7 @@ function refused(seat: Seat, terms: Terms): Explanation | null {
 function beaten(seat: Seat, dearest: Option, floor: Floor): Explanation {
   const { terms } = floor;
   const asPrimary = floor.offer(seat);
-  const asBackup =
-    terms.backup !== 'none' && seat.profile.canStandby
-      ? bestPair(dearest.primary, seat.profile, dearest.unmet & UNMET.ownerShare, terms)
-      : null;
+  const asBackup = terms.backup !== 'none' && seat.profile.canStandby ? backupOffer(seat, dearest, floor) : null;
   if (!asPrimary && !asBackup) return unwanted(seat, terms);
   if (terms.award === 'fastest' && asPrimary && asPrimary.primary.finishMs > dearest.primary.finishMs) {
     return { code: 'slower', finishMs: asPrimary.primary.finishMs, slowestMs: dearest.primary.finishMs };
@@ -80,6 +80,18 @@ function beaten(seat: Seat, dearest: Option, floor: Floor): Explanation {
   const gap = exactCost(best, terms) - exactCost(dearest, terms);
   const byWei = gap > 0n ? (gap + SCALE - 1n) / SCALE : 0n;
   return { code: 'outbid', seat: best === asPrimary ? 'primary' : 'backup', byWei: String(byWei) };
+}
+
+/** The best option with a seat as backup: of the dearest job's primary, and in smaller rounds of any other too. */
+function backupOffer({ profile }: Seat, dearest: Option, floor: Floor): Option | null {
+  const { seats, terms } = floor;
+  let best = bestPair(dearest.primary, profile, dearest.unmet & UNMET.ownerShare, terms);
+  if (seats.length > ALL_PRIMARIES_MAX) return best;
+  for (const other of seats) {
+    if (!other.profile.canPrimary) continue;
+    best = better(best, bestPair(other.profile, profile, floor.shareUnmet(other), terms), terms);
+  }
+  return best;
 }
 
 function demandOf(seat: Seat, unmet: number, floor: Floor): Explanation {
