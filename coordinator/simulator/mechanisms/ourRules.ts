@@ -15,6 +15,7 @@ import {
   type Job,
   type MarketState,
   type ProverRecord,
+  parametersOf,
   recordKey,
 } from '#market/state.js';
 import { blockTerms } from '#protocol/blockTerms.js';
@@ -170,7 +171,7 @@ export class OurRules {
     const job = this.job(jobId);
     const nowMs = EPOCH_MS + atMs;
     const isUnsold = job.status === 'open';
-    const mayOpen = this.policy.pool === 'open' && hasPoolTime(this.state, job, nowMs);
+    const mayOpen = this.policy.pool === 'open' && hasPoolTime(parametersOf(this.state), job, nowMs);
     const unsold = () => (mayOpen ? unsoldPoolOpening(this.requestOf(job), jobId, nowMs) : []);
     const entries = isUnsold ? unsold() : poolOpening(this.state, job, nowMs);
     for (const entry of entries) evolve(this.state, entry);
