@@ -17,7 +17,13 @@ let backup: InstantAgent;
 
 beforeAll(async () => {
   market = await LiveMarket.open();
-  primary = await InstantAgent.start(market, { name: 'cheap', priceWei: 1_000_000_000_000n, slots: 16 });
+  // It promises some seconds, so that the coordinator can be gone before a backup is called.
+  primary = await InstantAgent.start(market, {
+    name: 'cheap',
+    priceWei: 1_000_000_000_000n,
+    slots: 16,
+    measuredMs: 6_000,
+  });
   // Slow by its word, so that it has to start long before the deadline.
   backup = await InstantAgent.start(market, {
     name: 'slow',
@@ -57,7 +63,7 @@ async function downUntil(timeMs: number): Promise<void> {
 
 it('a deadline that passed while the coordinator was down is refunded, and nobody is slashed', async () => {
   const before = await moneyOf();
-  const { order } = await openBlock({ deadlineMs: Date.now() + 7_000 });
+  const { order } = await openBlock({ deadlineMs: Date.now() + 14_000 });
   await downUntil(order.message.deadlineMs + 200);
   expect(await market.log.wait('blockCompleted', order.blockId)).toMatchObject({ proven: 0, expired: 4 });
   for (const expired of market.log.all('jobExpired', order.blockId)) {
@@ -70,7 +76,12 @@ it('a deadline that passed while the coordinator was down is refunded, and nobod
 it('due times shift by the downtime: a primary that delivers after its old due time is on time', async () => {
   const before = await moneyOf();
   // The agents may still be on their way back to the coordinator: the window gives both of them time to bid.
-  const { order, awards } = await openBlock({ deadlineMs: Date.now() + 36_000, bidWindowsMs: [6_000, 6_000, 6_000] });
+  // A miss that costs ten zkProofs is worth a backup, and not a primary that is dearer.
+  const { order, awards } = await openBlock({
+    deadlineMs: Date.now() + 50_000,
+    bidWindowsMs: [6_000, 6_000, 6_000],
+    missCostWei: '10000000000000',
+  });
   const starts = awards.map(({ backupStartMs }) => backupStartMs ?? Number.NaN);
   await downUntil(Math.max(...starts) + 200);
   primary.release();

@@ -54,7 +54,7 @@ function flushAllTheTime(): void {
 
 it('a block that nobody bids for is offered again, then refunded in full', async () => {
   const before = await moneyOf();
-  const order = await market.order(BLOCK_8, { bidWindowsMs: [200, 200, 200] });
+  const order = await market.order(BLOCK_8, { bidWindowsMs: [200, 200, 200], pool: 'none' });
   await market.submit(order);
   expect(await market.log.wait('blockCompleted', order.blockId)).toMatchObject({ proven: 0, expired: 4 });
   expect(market.log.all('roundOpened', order.blockId)).toHaveLength(order.message.bidWindowsMs.length);
