@@ -12,7 +12,9 @@ export function blockOfEntry(entry: Entry): string | null {
   if ('jobId' in entry) return blockIdOf(entry.jobId);
   if ('roundId' in entry) return blockIdOf(entry.roundId);
   if (entry.type === 'bidCommitted' || entry.type === 'bidOpened') return blockIdOf(entry.message.roundId);
-  if (entry.type === 'proofReceived' || entry.type === 'gaveUp') return blockIdOf(entry.message.jobId);
+  if (entry.type === 'proofReceived' || entry.type === 'gaveUp' || entry.type === 'poolCommitted') {
+    return blockIdOf(entry.message.jobId);
+  }
   return null;
 }
 
