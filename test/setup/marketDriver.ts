@@ -26,9 +26,6 @@ export const CIRCUIT_ID: Hex = contentHashOf({});
 export const DOMAIN = { chainId: 31_337, coordinatorId: `0x${'aa'.repeat(32)}` as Hex };
 export const ETH = 10n ** 18n;
 
-/** The default parameters, with the penalties that the figures of these tests are made for. */
-export const TEST_PARAMETERS: Parameters = { ...DEFAULT_PARAMETERS, lateDamageBps: 2_000, slashRescuerBps: 5_000 };
-
 /** What a command led to: the entries, or the code of the rejection. */
 export type Executed = { ok: true; entries: Entry[] } | { ok: false; code: string };
 
@@ -133,7 +130,7 @@ export class MarketDriver {
         ...DOMAIN,
         logKey: OPERATOR.logKey,
         faucet: true,
-        parameters: { ...TEST_PARAMETERS, ...parameters },
+        parameters: { ...DEFAULT_PARAMETERS, ...parameters },
       },
     });
     const artifact = { sha256: `0x${'00'.repeat(32)}` as Hex, bytes: 1 };
