@@ -117,6 +117,7 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     const text = await mainText(page, 'Movements of money');
     expect(text).toMatch(/Earned [1-9]/);
     expect(text).toMatch(/prover 20/);
+    expect(await mainText(page, 'from the log alone')).toMatch(/The line: from 20 ended assignments on/);
     await page.getByRole('img', { name: /Proving time of each/ }).waitFor();
     await page.goto(`${market.url}/#/requester/${busy.requester.address}`);
     expect(await mainText(page, 'Spent at most')).toMatch(/Jobs proven 16 of 20/);
