@@ -41,7 +41,8 @@ async function understudy(...args: string[]): Promise<string> {
 it('an agent that is killed between commitment and opening comes back, opens its bid and forfeits nothing', async () => {
   const order = await market.order(buildExampleBlock({ transfers: 2, seed: 21 }), {
     sealing: 'commitReveal',
-    bidWindowsMs: [4_000],
+    // Long enough for both to commit on a busy machine.
+    bidWindowsMs: [12_000],
     roundPricesWei: [(10n ** 15n).toString()],
   });
   const blockId = await market.submit(order);
