@@ -5,10 +5,12 @@ import type { BidOpener } from './bidding/bidOpener.js';
 import type { PoolWatcher } from './bidding/poolWatcher.js';
 import type { HeartbeatJobs } from './client/heartbeat.js';
 import { isUnreachable, type Session } from './client/session.js';
+import type { Standing } from './client/standing.js';
 import { type AgentLog, messageOf } from './log.js';
 import type { HeldJob, JobBook } from './proving/jobBook.js';
 import type { JobRunner } from './proving/jobRunner.js';
 import { isProvable } from './proving/provableCircuit.js';
+import { moneyMoved, touchesMoney } from './status/moneyMoved.js';
 
 /** The entries that an agent acts on. */
 export const FOLLOWED_TYPES = [
@@ -38,6 +40,7 @@ export interface AgentParts {
   opener: BidOpener;
   /** Null for an agent that takes no part in the pool. */
   pool: PoolWatcher | null;
+  standing: Standing;
   log: AgentLog;
   /** Ends all repeating. */
   signal: AbortSignal;
@@ -62,6 +65,7 @@ export class Agent {
   onEntry(entry: Entry): void {
     const { session, runner, bidder, book } = this.#parts;
     const me = session.address;
+    if ('postings' in entry) this.#tellMoney(entry);
     switch (entry.type) {
       case 'circuitRegistered':
         // Anybody may register circuits of other kinds, as many as it likes.
@@ -106,6 +110,17 @@ export class Agent {
     }
   }
 
+  /** Logs what an entry brings this prover, or takes. */
+  #tellMoney(entry: Extract<Entry, { postings: unknown }>): void {
+    const { session, standing, log } = this.#parts;
+    if (!touchesMoney(entry.postings, session.address)) return;
+    standing.look();
+    const amountWei = moneyMoved(entry.postings, session.address);
+    if (amountWei === 0n) return;
+    const of = 'jobId' in entry ? { jobId: entry.jobId } : 'roundId' in entry ? { roundId: entry.roundId } : {};
+    log('earned', { ...of, amountWei, by: entry.type });
+  }
+
   /** Logs what became of this prover's bid for a round, and why. */
   #tellResult({ roundId, bids, explanations }: EntryOf<'roundCleared'>): void {
     const at = bids.findIndex(({ message }) => message.prover === this.#parts.session.address);
@@ -148,8 +163,12 @@ export class Agent {
       this.#isListAgainDue = false;
       try {
         const jobs = await repeatUntilDone(() => session.listDues(), { isWorthRepeating: isUnreachable, signal });
-        for (const { jobId, role, isActive, dueMs } of book.takeList(jobs)) {
-          log('jobTaken', { jobId, role, isActive, dueMs });
+        const before = book.all();
+        for (const { jobId, circuitId, role, isActive, dueMs, deadlineMs } of book.takeList(jobs)) {
+          log('jobTaken', { jobId, circuitId, role, isActive, dueMs, deadlineMs });
+        }
+        for (const { jobId, phase } of before.filter(({ ended }) => ended.signal.aborted)) {
+          log('jobDropped', { jobId, why: 'notListed', phase });
         }
       } catch (error) {
         log('duesRefused', { reason: messageOf(error) });

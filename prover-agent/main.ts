@@ -12,6 +12,7 @@ import { Heartbeat } from './client/heartbeat.js';
 import { takeLock } from './client/lockFile.js';
 import { openSession } from './client/openSession.js';
 import { isUnreachable, type Session } from './client/session.js';
+import { Standing } from './client/standing.js';
 import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
 import { clearWork } from './proving/backends/boundedProgram.js';
@@ -71,12 +72,12 @@ async function runLocked(
   const { account, log, signal } = options;
   const startedMs = performance.now();
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
-  log('starting', { prover: account.address, coordinator: config.coordinator });
+  const { name, slots } = config;
+  log('starting', { prover: account.address, name, slots, coordinator: config.coordinator });
   const session = await openSession({ ...options, baseUrl: config.coordinator });
-  const passed = await untilReached(options, () => registerOnce(session, config.name, options));
+  const passed = await untilReached(options, () => registerOnce(session, name, options));
   await untilReached(options, () => session.logIn());
   const book = new JobBook(account.address);
-  const { slots } = config;
   const onNews = () => heartbeat.tellNews();
   const parts = { session, book, circuits, measurements, slots, log, signal: closing.signal };
   const runner = new JobRunner({ ...parts, onStage: onNews });
@@ -100,8 +101,9 @@ async function runLocked(
   );
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
   const pool = config.pool ? new PoolWatcher({ ...bidderParts, book, onTaken: () => runner.pump() }) : null;
-  const agentParts = { session, book, runner, bidder, opener, pool, log, signal: closing.signal, onCircuit, onNews };
-  const agent = new Agent(agentParts);
+  const standing = new Standing(session, log, closing.signal);
+  const agentParts = { session, book, runner, bidder, opener, pool, standing, log, onCircuit, onNews };
+  const agent = new Agent({ ...agentParts, signal: closing.signal });
   const heartbeat = new Heartbeat({
     session,
     log,
@@ -123,6 +125,7 @@ async function runLocked(
     onEntry: (entry) => agent.onEntry(entry),
     onConnect: () => void agent.catchUp(),
   });
+  standing.look();
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
   await aborted(signal);
   await agent.stop(config.finishMs);

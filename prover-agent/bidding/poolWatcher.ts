@@ -95,7 +95,7 @@ export class PoolWatcher {
     }
     const dueMs = deadlineMs - parameters.deliveryMarginMs;
     if (!book.addPooled(job, { ramp, priceWei }, promisedMs!, dueMs)) return;
-    log('poolTaken', { jobId, priceWei: priceWei.toString() });
+    log('poolTaken', { jobId, circuitId, dueMs, priceWei: priceWei.toString() });
     this.#options.onTaken();
   }
 }

@@ -157,6 +157,7 @@ export class JobRunner {
       if (job.ended.signal.aborted) return;
       if (error instanceof RejectedError && ['jobEnded', 'unknownJob', 'notAssigned'].includes(error.code)) {
         book.end(job.jobId);
+        log('jobDropped', { jobId: job.jobId, why: error.code, phase: job.phase });
       } else {
         log('inputUnavailable', { jobId: job.jobId, reason: messageOf(error) });
         void this.giveUp(job, 'inputUnavailable');
@@ -177,7 +178,8 @@ export class JobRunner {
     job.phase = 'running';
     job.startedMs = session.clock.nowMs();
     job.expectedEndMs = job.startedMs + typicalMs;
-    log('proofStarted', { jobId: job.jobId, role: job.role, slot, dueMs: job.dueMs });
+    const { jobId, circuitId, promisedMs } = job;
+    log('proofStarted', { jobId, role: job.role, slot, dueMs: job.dueMs, expectedMs: typicalMs });
     const beganMs = performance.now();
     let made: MadeProof | null = null;
     try {
@@ -188,6 +190,7 @@ export class JobRunner {
           job.stage = stage;
           job.progressPpm = progressPpm;
           job.expectedEndMs = paceEndMs(job.startedMs!, session.clock.nowMs(), progressPpm) ?? job.expectedEndMs;
+          log('proofProgress', { jobId, stage, progressPpm, expectedEndMs: job.expectedEndMs });
           if (isNew) onStage();
         },
         job.ended.signal,
@@ -197,9 +200,11 @@ export class JobRunner {
         made = null;
         throw flawed('otherSignals', 'the input leads to other public signals than those of the job');
       }
-      measurements.add(circuit.setting, performance.now() - beganMs);
-      this.#losses.delete(job.circuitId);
-      log('proofMade', { jobId: job.jobId, witnessMs: made.witnessMs, provingMs: made.provingMs });
+      const actualMs = Math.round(performance.now() - beganMs);
+      measurements.add(circuit.setting, actualMs);
+      this.#losses.delete(circuitId);
+      const parts = { witnessMs: made.witnessMs, provingMs: made.provingMs };
+      log('proofMade', { jobId, circuitId, promisedMs, expectedMs: typicalMs, actualMs, ...parts });
     } catch (error) {
       this.#fail(job, error);
     }
@@ -317,8 +322,10 @@ export class JobRunner {
     const code = error instanceof RejectedError ? error.code : 'provingFailed';
     log('deliveryRefused', { jobId: job.jobId, code, reason: messageOf(error) });
     if (code === 'submissionPending') job.phase = 'delivered';
-    else if (['jobEnded', 'unknownJob', 'notAssigned', 'tooManyInvalid'].includes(code)) book.end(job.jobId);
-    else void this.giveUp(job, 'provingFailed');
+    else if (['jobEnded', 'unknownJob', 'notAssigned', 'tooManyInvalid'].includes(code)) {
+      book.end(job.jobId);
+      log('jobDropped', { jobId: job.jobId, why: code, phase: job.phase });
+    } else void this.giveUp(job, 'provingFailed');
   }
 }
 
