@@ -22,6 +22,7 @@ import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
 import { isProvable, type ProvableCircuit, prepareCircuit } from './proving/provableCircuit.js';
 import { createProver, type ProverFactory } from './proving/prover.js';
+import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
 
 /** What an agent is run with, beside its settings. */
 export interface RunAgentOptions {
@@ -31,6 +32,8 @@ export interface RunAgentOptions {
   owner?: Account | null;
   /** The owner's address when its key is elsewhere: enough once the prover is registered. */
   ownerAddress?: Address | null;
+  /** The file that the settings came from: changes of prices and limits in it count while the agent runs. */
+  watched?: WatchedSettings | null;
   log: AgentLog;
   /** Aborting it stops the agent cleanly. */
   signal: AbortSignal;
@@ -69,8 +72,10 @@ async function runLocked(
   circuits: Map<string, ProvableCircuit>,
   closing: AbortController,
 ): Promise<void> {
-  const { account, log, signal } = options;
+  const { account, log, signal, watched = null } = options;
   const startedMs = performance.now();
+  const live = new LiveSettings(config);
+  if (watched) watchSettings(watched, { live, log, signal: closing.signal });
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
   const { name, slots } = config;
   log('starting', { prover: account.address, name, slots, coordinator: config.coordinator });
@@ -85,7 +90,7 @@ async function runLocked(
   const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });
   const bidderParts = {
     session,
-    pricing: config,
+    pricing: () => live.current,
     slots,
     log,
     promisedMs: (id: string) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
@@ -128,7 +133,7 @@ async function runLocked(
   standing.look();
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
   await aborted(signal);
-  await agent.stop(config.finishMs);
+  await agent.stop(live.current.finishMs);
 }
 
 /**

@@ -15,7 +15,8 @@ const SEEN_MAX = 1_000;
 
 export interface BidderOptions {
   session: Session;
-  pricing: Pricing;
+  /** The prices that count now. */
+  pricing(): Pricing;
   slots: number;
   log: AgentLog;
   /** Promised p95 for a circuit in milliseconds; null when it cannot be proven here. */
@@ -110,11 +111,11 @@ export class Bidder {
   }
 
   #decide(round: OpenRound, parameters: Parameters, freeWei: bigint | null): BidDecision {
-    const { session, pricing, slots } = this.#options;
+    const { session, slots } = this.#options;
     return decideBid({
       round,
       prover: session.address,
-      pricing,
+      pricing: this.#options.pricing(),
       promisedMs: this.#options.promisedMs(round.circuitId),
       proofsFail: this.#options.proofsFail(round.circuitId),
       slots,

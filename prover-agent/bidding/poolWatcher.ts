@@ -14,7 +14,8 @@ const SEEN_MAX = 10_000;
 export interface PoolWatcherOptions {
   session: Session;
   book: JobBook;
-  pricing: Pricing;
+  /** The prices that count now. */
+  pricing(): Pricing;
   slots: number;
   log: AgentLog;
   promisedMs(circuitId: string): number | null;
@@ -67,14 +68,15 @@ export class PoolWatcher {
   }
 
   async #take(job: JobView, freeWei: bigint): Promise<void> {
-    const { session, book, pricing, slots, log, signal } = this.#options;
+    const { session, book, slots, log, signal } = this.#options;
     const { jobId, circuitId, deadlineMs, pool } = job;
     const isSide = [job.primary, job.backup].some((side) => side?.prover === session.address);
     if (!pool || job.status === 'ended' || isSide) return;
     const { openedAtMs, fromWei, toWei } = pool;
     const ramp: PoolRamp = { openedAtMs, fromWei: BigInt(fromWei), toWei: BigInt(toWei) };
     const promisedMs = this.#options.promisedMs(circuitId);
-    const { priceWei } = pricesOf(pricing, promisedMs ?? 0);
+    const priceNow = () => pricesOf(this.#options.pricing(), promisedMs ?? 0).priceWei;
+    let priceWei = priceNow();
     const { parameters } = session.market;
     const decide = () =>
       decidePool({
@@ -84,10 +86,11 @@ export class PoolWatcher {
         bondWei: poolBondWei(BigInt(job.maxPriceWei), parameters),
         nowMs: session.clock.nowMs(),
       });
-    // What it holds changes while it waits, so it is asked again then.
+    // What it holds and asks may change while it waits, so it is asked again then.
     let decision = decide();
     if (decision.ok) await pause(decision.startMs - session.clock.nowMs(), signal);
     if (signal.aborted || book.hasEnded(jobId)) return;
+    priceWei = priceNow();
     decision = decide();
     if (!decision.ok) {
       log('poolSkipped', { jobId, code: decision.code, detail: decision.detail });

@@ -1,0 +1,56 @@
+/** `understudy agent run`: a prover that follows the market until it is stopped. */
+import { Command } from 'commander';
+import { jsonLog } from '#agent/log.js';
+import { runAgent } from '#agent/main.js';
+import { readAgentSettings } from '#agent/settings/agentSettings.js';
+import { openAccounts } from './agentAccounts.js';
+import { EXIT } from './exitCodes.js';
+import { addSettingFlags, type FlagValues, sourceOf, withDataDir } from './settingFlags.js';
+
+const EXAMPLES = `
+Examples:
+  understudy agent run --config agent.toml
+  understudy agent --coordinator http://127.0.0.1:8787 --key-file prover.key --name workshop --threads 2
+
+Flags count before the file. The first start measures this machine; later ones remember. Ctrl-C hands unfinished jobs
+back to the market; a second Ctrl-C ends the agent at once.
+Others: understudy agent settings lists all settings.
+`;
+
+/** Ctrl-C in a terminal reaches an agent twice when its parent passes it on: signals so close together count as one. */
+const SAME_SIGNAL_MS = 1_000;
+
+/** The command with its flags. */
+export function runCommand(): Command {
+  const command = new Command('understudy agent run')
+    .description('Runs a prover: follows the market, bids, proves and delivers until it is stopped.')
+    .addHelpText('after', EXAMPLES)
+    .action(runWith);
+  return addSettingFlags(command);
+}
+
+async function runWith(values: FlagValues): Promise<void> {
+  const source = sourceOf(values);
+  const settings = readAgentSettings(source);
+  const accounts = openAccounts(settings);
+  const { address } = accounts.account;
+  const config = withDataDir(settings, address);
+  const { file } = source;
+  const watched = file === null ? null : { path: file, read: () => withDataDir(readAgentSettings(source), address) };
+  const stop = new AbortController();
+  let stoppedMs = 0;
+  const onSignal = () => {
+    if (!stop.signal.aborted) stoppedMs = performance.now();
+    else if (performance.now() - stoppedMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const log = jsonLog((line) => process.stdout.write(`${line}\n`));
+  try {
+    await runAgent(config, { ...accounts, watched, log, signal: stop.signal });
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
