@@ -20,9 +20,13 @@ export function isOpenCommitment(job: Job, commitment: PoolCommitment, nowMs: nu
   return commitment.submissionId === null && nowMs < revealEndsMs(job, commitment);
 }
 
-/** True when a commitment is forfeited: its zkProof was invalid, or did not come in its time. */
+/**
+ * True when a commitment is forfeited: its zkProof was invalid, or did not come in its time. One whose time the deadline
+ * cuts short is not: no zkProof is taken any more that might still have come.
+ */
 export function isForfeited(job: Job, commitment: PoolCommitment, nowMs: number): boolean {
-  if (commitment.submissionId === null) return nowMs >= commitment.revealByMs;
+  const { submissionId, revealByMs } = commitment;
+  if (submissionId === null) return nowMs >= revealByMs && revealByMs <= job.deadlineMs;
   return job.submissions.some((one) => one.submissionId === commitment.submissionId && one.verdict === 'invalid');
 }
 

@@ -4,6 +4,7 @@
  */
 import { assignmentOf, type Job, type MarketState, parametersOf } from '#market/state.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
+import type { Address } from '#protocol/units.js';
 import type { World } from './world.js';
 
 export class FaultBooks {
@@ -24,6 +25,9 @@ export class FaultBooks {
         break;
       case 'inputServed':
         this.served.add(`${entry.prover} ${entry.jobId}`);
+        break;
+      case 'poolOpened':
+        this.judgePoolOpened(entry, state.jobs.get(entry.jobId)!);
         break;
       case 'gaveUp':
         this.judgeGiveUp(entry);
@@ -68,14 +72,28 @@ export class FaultBooks {
     this.judgeUnserved(entry, job);
   }
 
-  /** Nobody pays who waits for an input that the coordinator has refused it. */
-  private judgeUnserved(entry: EntryOf<'jobExpired'> | EntryOf<'proofAccepted'>, job: Job): void {
-    for (const prover of slashedBy(entry)) {
-      const key = `${prover} ${job.jobId}`;
-      const side = assignmentOf(job, prover)?.assignment;
-      const waits = side?.status !== 'gaveUp' && this.world.refused.has(key) && !this.served.has(key);
-      if (waits) this.flaw('innocent', `${key} waits for its input, and is slashed`);
+  /** Nobody is at fault who waits, at the opening of the pool, for an input that the coordinator has refused it. */
+  private judgePoolOpened({ atFault }: EntryOf<'poolOpened'>, job: Job): void {
+    for (const prover of atFault) {
+      if (this.waits(prover, job)) this.flaw('innocent', `${prover} waits for its input, and is at fault`);
     }
+  }
+
+  /**
+   * Nobody pays who waits for an input that the coordinator has refused it. Who pays for a job from the pool was found at
+   * its opening: whoever asks first when its promised time is over is late by itself.
+   */
+  private judgeUnserved(entry: EntryOf<'jobExpired'> | EntryOf<'proofAccepted'>, job: Job): void {
+    if (entry.type === 'proofAccepted' && entry.role === 'pool') return;
+    for (const prover of slashedBy(entry)) {
+      if (this.waits(prover, job)) this.flaw('innocent', `${prover} ${job.jobId} waits for its input, and is slashed`);
+    }
+  }
+
+  private waits(prover: Address, job: Job): boolean {
+    const key = `${prover} ${job.jobId}`;
+    const side = assignmentOf(job, prover)?.assignment;
+    return side?.status !== 'gaveUp' && this.world.refused.has(key) && !this.served.has(key);
   }
 
   private judgeProven(entry: EntryOf<'proofAccepted'>, job: Job): void {
@@ -102,7 +120,7 @@ export class FaultBooks {
 }
 
 /** Provers whose bonds go to others. */
-function slashedBy({ postings }: EntryOf<'jobExpired'> | EntryOf<'proofAccepted'>): Set<`0x${string}`> {
+function slashedBy({ postings }: EntryOf<'jobExpired'> | EntryOf<'proofAccepted'>): Set<Address> {
   const slashes = postings.filter(({ from, to, why }) => /^bond:/.test(from) && why !== 'bondReleased' && to !== from);
-  return new Set(slashes.map(({ from }) => from.slice('bond:'.length) as `0x${string}`));
+  return new Set(slashes.map(({ from }) => from.slice('bond:'.length) as Address));
 }

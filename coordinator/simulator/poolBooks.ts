@@ -26,6 +26,7 @@ interface Pool {
 export class PoolBooks {
   private readonly world: World;
   private readonly pools = new Map<string, Pool>();
+  private readonly deadlines = new Map<string, number>();
 
   constructor(world: World) {
     this.world = world;
@@ -49,6 +50,9 @@ export class PoolBooks {
   /** Takes the next entry of the log. */
   take(entry: Entry, index: number): void {
     switch (entry.type) {
+      case 'blockSubmitted':
+        for (const { jobId } of entry.jobs) this.deadlines.set(jobId, entry.message.deadlineMs);
+        break;
       case 'jobsEscalated':
         this.world.note(`escalation: ${entry.next}`);
         break;
@@ -125,7 +129,7 @@ export class PoolBooks {
     for (const prover of new Set(pool.committed.map((one) => one.prover))) {
       const own = pool.committed.filter((one) => one.prover === prover);
       const isFree = (one: Committed) =>
-        one.submissionId === null ? entry.atMs < one.revealByMs : !pool.invalid.has(one.submissionId);
+        one.submissionId === null ? !this.isOver(entry, one) : !pool.invalid.has(one.submissionId);
       const isUnprovable = entry.type === 'jobExpired' && entry.reason === 'unsatisfiable';
       const freeWei = own.reduce((sum, one) => (isUnprovable || isFree(one) ? sum + one.bondWei : sum), 0n);
       const releasedWei = sumOf(entry, ({ from, why }) => from === `bond:${prover}` && why === 'bondReleased');
@@ -133,6 +137,11 @@ export class PoolBooks {
         this.flaw('pool', `${prover} gets back ${releasedWei} of ${freeWei} for ${entry.jobId}`);
       for (const one of own) if (!isUnprovable && !isFree(one)) this.judgeForfeit(entry, one);
     }
+  }
+
+  /** Whether a zkProof had its whole time to come: the deadline ends the time of all others without a forfeit. */
+  private isOver({ jobId, atMs }: Ending, { revealByMs }: Committed): boolean {
+    return atMs >= revealByMs && revealByMs <= this.deadlines.get(jobId)!;
   }
 
   /** Nobody forfeits who showed in time what it had committed to, unless the network lost a message of it. */

@@ -186,6 +186,20 @@ describe('downtime of the coordinator', () => {
     expect(market.job(jobId).primary!.dueMs).toBe(before + 30_000);
     await market.prove(cheap, jobId);
   });
+
+  it('adds up starts that each failed too soon to count, and counts their sum once', async () => {
+    const { jobId } = await award();
+    const before = market.job(jobId).primary!.dueMs;
+    const lastSignMs = market.nowMs;
+    for (let start = 1; start <= 3; start += 1) {
+      market.nowMs += 1_000;
+      await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    }
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 2_000);
+    market.nowMs += 1_000;
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 4_000);
+  });
 });
 
 describe('fault before penalty', () => {

@@ -329,6 +329,19 @@ describe('a committer that shows nothing', () => {
     expect(market.freeWei(third)).toBe(100n * ETH - BOND);
     expect(market.freeWei(fourth)).toBe(100n * ETH);
   });
+
+  it('pays nothing when the deadline kept its zkProof out, however late the job ends for a verdict', async () => {
+    const jobId = await unsold();
+    await market.advanceTo(market.job(jobId).deadlineMs - 2_000);
+    await market.commitToPool(third, jobId, 1);
+    await market.commitToPool(fourth, jobId, 2);
+    const { submissionId } = await market.deliver(third, jobId, 1);
+    await market.advance(2 * REVEAL_MS);
+    await market.judge(jobId, submissionId, false);
+    expect(market.job(jobId).outcome).toBe('expired');
+    expect(market.freeWei(third)).toBe(100n * ETH - BOND);
+    expect(market.freeWei(fourth)).toBe(100n * ETH);
+  });
 });
 
 describe('an invalid zkProof from the pool', () => {

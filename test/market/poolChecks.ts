@@ -60,11 +60,11 @@ export class PoolBookkeeper {
       case 'proofAccepted':
         return [
           ...this.judgeOrder(entry, contextOf(entry.jobId)),
-          ...this.judgeBonds(entry),
+          ...this.judgeBonds(entry, contextOf(entry.jobId)),
           ...this.judgePay(entry, contextOf(entry.jobId)),
         ];
       case 'jobExpired':
-        return entry.reason === 'unsatisfiable' ? [] : this.judgeBonds(entry);
+        return entry.reason === 'unsatisfiable' ? [] : this.judgeBonds(entry, contextOf(entry.jobId));
       default:
         return [];
     }
@@ -104,7 +104,7 @@ export class PoolBookkeeper {
     if (award?.primary.owner === owner || award?.backup?.owner === owner) flaws.push('a side commits to its own pool');
     const own = story.committed.filter(({ prover }) => prover === message.prover);
     if (own.some((one) => one.submissionId === null && atMs < one.revealByMs)) flaws.push('two open commitments');
-    const failed = own.filter((one) => isForfeited(one, story, atMs)).length;
+    const failed = own.filter((one) => isForfeited(one, story, deadlineMs, atMs)).length;
     if (failed >= job.parameters.poolFailuresMax) flaws.push(`a commitment after ${failed} failures`);
     const revealByMs = atMs + job.parameters.poolRevealMs;
     story.committed.push({ index, prover: message.prover, priceWei, bondWei, revealByMs, submissionId: null });
@@ -148,12 +148,13 @@ export class PoolBookkeeper {
   }
 
   /** Every commitment is settled once: forfeited to the requester, or given back. */
-  private judgeBonds(entry: Ending): string[] {
+  private judgeBonds(entry: Ending, { deadlineMs }: PoolContext): string[] {
     const story = this.storyOf(entry.jobId);
     const flaws: string[] = [];
     for (const prover of new Set(story.committed.map((one) => one.prover))) {
       const own = story.committed.filter((one) => one.prover === prover);
-      const keptWei = own.reduce((sum, one) => (isForfeited(one, story, entry.atMs) ? sum : sum + one.bondWei), 0n);
+      const isKept = (one: Committed) => !isForfeited(one, story, deadlineMs, entry.atMs);
+      const keptWei = own.reduce((sum, one) => (isKept(one) ? sum + one.bondWei : sum), 0n);
       const releasedWei = sumOf(entry, ({ from, why }) => from === `bond:${prover}` && why === 'bondReleased');
       if (releasedWei !== keptWei) flaws.push(`${prover} gets back ${releasedWei} of ${keptWei} for its commitments`);
     }
@@ -183,8 +184,10 @@ export class PoolBookkeeper {
   }
 }
 
-function isForfeited(one: Committed, { invalid }: PoolStory, nowMs: number): boolean {
-  return one.submissionId === null ? nowMs >= one.revealByMs : invalid.has(one.submissionId);
+/** Whose time the deadline cuts short forfeits nothing. */
+function isForfeited(one: Committed, { invalid }: PoolStory, deadlineMs: number, nowMs: number): boolean {
+  if (one.submissionId !== null) return invalid.has(one.submissionId);
+  return nowMs >= one.revealByMs && one.revealByMs <= deadlineMs;
 }
 
 function sumOf({ postings }: Ending, chosen: (posting: Ending['postings'][number]) => boolean): bigint {

@@ -12,11 +12,12 @@ export function openMarket(state: MarketState, command: CommandOf<'openMarket'>,
 
 /**
  * Notes that the coordinator is back. Due times of provers shift by the gap since the last sign of life of any
- * replica, so that downtime costs no prover; a gap counts once, however many replicas come back from it.
+ * replica, so that downtime costs no prover. A gap counts once, however many replicas come back from it; one that was too
+ * short to count goes on until a replica gives a sign, so that several failed starts add up.
  */
 export function startCoordinator(state: MarketState, command: CommandOf<'startCoordinator'>, nowMs: number): Decision {
   const { lastSignMs, cause } = command;
-  const silentMs = nowMs - Math.max(lastSignMs, state.startedAtMs);
+  const silentMs = nowMs - Math.max(lastSignMs, state.gapEndedAtMs);
   const gapMs = silentMs >= parametersOf(state).downtimeMsMin ? Math.min(silentMs, GAP_MS_MAX) : 0;
   if (cause === 'stall' && gapMs === 0) return NOTHING;
   return accept({ type: 'coordinatorStarted', atMs: nowMs, lastSignMs, gapMs, cause });
