@@ -226,6 +226,6 @@ export function roundFromRow(row: RoundRow, { bids, opened }: Pick<Round, 'bids'
 
 /** The facts of the market that stand in no other table. */
 export function marketFactsOf(state: MarketState) {
-  const { market, parametersVersion, parameters, startedAtMs, gapEndedAtMs } = state;
-  return { market, parametersVersion, parameters: [...parameters], startedAtMs, gapEndedAtMs };
+  const { market, parametersVersion, parameters, startedAtMs, gapEndedAtMs, silentSinceMs } = state;
+  return { market, parametersVersion, parameters: [...parameters], startedAtMs, gapEndedAtMs, silentSinceMs };
 }

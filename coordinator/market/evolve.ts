@@ -5,6 +5,7 @@
 import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { isRevealing } from './commitReveal.js';
+import { silentSinceMs } from './downtime.js';
 import {
   claimOf,
   excusedByPool,
@@ -256,6 +257,7 @@ const EVOLVERS: Evolvers = {
     state.blocks.get(blockId)!.completedAtMs = atMs;
   },
   coordinatorStarted: (state, { gapMs, lastSignMs, atMs }) => {
+    state.silentSinceMs = silentSinceMs(state, lastSignMs);
     state.startedAtMs = atMs;
     for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
     for (const job of state.jobs.values()) if (job.status !== 'ended') shiftPool(state, job, gapMs, atMs);

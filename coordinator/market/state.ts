@@ -257,6 +257,8 @@ export interface MarketState {
   startedAtMs: number;
   /** When the newest gap of the coordinator that shifted due times was over; 0 before the first. */
   gapEndedAtMs: number;
+  /** Since when there had been no coordinator to speak of when it last came back; null before the first time. */
+  silentSinceMs: number | null;
   balances: Map<string, bigint>;
   requesters: Map<Address, Requester>;
   provers: Map<Address, Prover>;
@@ -281,6 +283,7 @@ export function emptyState(): MarketState {
     parameters: new Map(),
     startedAtMs: 0,
     gapEndedAtMs: 0,
+    silentSinceMs: null,
     balances: new Map(),
     requesters: new Map(),
     provers: new Map(),

@@ -200,6 +200,23 @@ describe('downtime of the coordinator', () => {
     await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
     expect(market.job(jobId).primary!.dueMs).toBe(before + 4_000);
   });
+
+  it('takes short lives between failures for a part of the gap, and a longer one for its end', async () => {
+    const { jobId } = await award();
+    const before = market.job(jobId).primary!.dueMs;
+    const comeBackAfter = async (livedMs: number, awayMs: number) => {
+      market.nowMs += livedMs;
+      const lastSignMs = market.nowMs;
+      market.nowMs += awayMs;
+      await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    };
+    await comeBackAfter(5_000, 1_400);
+    expect(market.job(jobId).primary!.dueMs).toBe(before);
+    await comeBackAfter(50, 1_300);
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 2_750);
+    await comeBackAfter(2_000, 1_400);
+    expect(market.job(jobId).primary!.dueMs).toBe(before + 2_750);
+  });
 });
 
 describe('fault before penalty', () => {

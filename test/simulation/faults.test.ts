@@ -75,7 +75,7 @@ describe('the search for faults', () => {
 
   // Seeds that have found something once: a zkProof from the pool that the deadline kept out forfeited all the same, and
   // starts that failed one after another were each too short to count as downtime.
-  it.each([1168, 3533, 5795, 7026, 7640, 9095, 9730])('finds nothing any more in seed %i', (seed) => {
+  it.each([1168, 1530, 3533, 5795, 7026, 7640, 9095, 9730])('finds nothing any more in seed %i', (seed) => {
     expect(simulateMarket(seed).violations).toEqual([]);
   });
 

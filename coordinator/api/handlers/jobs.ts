@@ -47,7 +47,10 @@ export function jobHandlers(deps: ApiDeps, reads: MarketReads, commands: Command
       // The journal drops a job's input with its end, which may have come between the two reads.
       if ((await reads.job(jobId))?.status === 'ended') return refuse('jobEnded');
       await noteInput(deps, job, account, false);
-      return refuse('unavailable', 'the input of the job is not at hand; that is in the log, and excuses who asked in time');
+      return refuse(
+        'unavailable',
+        'the input of the job is not at hand; that is in the log, and excuses who asked in time',
+      );
     },
 
     listPool: async () => ({ jobs: await reads.pooled() }),
