@@ -81,13 +81,13 @@ export const HEADINGS = [
   'mechanism',
   'missed %',
   'theory %',
-  'paid a proof',
-  'total cost',
+  'paid a zkProof',
+  'total cost a job',
   'wasted %',
-  'profit',
+  'profit a job',
   'HHI',
   'largest %',
-  'award s',
+  'award after s',
 ];
 
 /** A row for each mechanism of a cell. Money in median proving costs, 95 % intervals. */
@@ -95,7 +95,7 @@ export function rowsOf({ rows }: CellSummary): string[][] {
   return rows.map((row) => [
     row.mechanism,
     percentOf(row.missed),
-    row.theory ? (100 * (1 - row.theory.mean)).toFixed(2) : '',
+    row.theory ? missOf(row.theory) : '',
     numberOf(row.paidPerProof),
     numberOf(row.totalCost),
     percentOf(row.wasted),
@@ -104,6 +104,11 @@ export function rowsOf({ rows }: CellSummary): string[][] {
     (100 * row.largest.mean).toFixed(1),
     row.awardSec.mean.toFixed(1),
   ]);
+}
+
+/** What theory leaves to miss. An estimate from draws may lie a little beyond certainty, which is then shown as none. */
+function missOf({ mean, plusMinus }: Estimate): string {
+  return `${(100 * Math.max(0, 1 - mean)).toFixed(2)} ± ${(100 * plusMinus).toFixed(2)}`;
 }
 
 function percentOf({ mean, plusMinus }: Estimate): string {
