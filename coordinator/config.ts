@@ -27,6 +27,12 @@ export const coordinatorConfigSchema = z.strictObject({
   faucetLimitWei: z.bigint().default(1_000n * 10n ** 18n),
   /** Changes to the default parameters of a new market. */
   parameters: parametersSchema.partial().default({}),
+  /** Largest file of a circuit that requesters may upload. */
+  artifactBytesMax: z
+    .int()
+    .min(1_048_576)
+    .max(2 ** 36)
+    .default(536_870_912),
   verifierThreads: z.int().min(1).max(64).default(1),
   /** Requests a second and address; 0 is off. */
   rateLimitPerSec: z.int().min(0).default(600),

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Pool } from 'pg';
 import { type Logger, pino } from 'pino';
 import { buildApp } from '#api/app.js';
+import { ArtifactShelf } from '#api/artifactShelf.js';
 import { Heartbeats } from '#api/heartbeats.js';
 import { createHeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
@@ -21,6 +22,7 @@ import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
 import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersFlaw, parametersSchema } from '#protocol/parameters.js';
+import type { Hex } from '#protocol/units.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { startChallengeJudge } from '#queue/challengeJudge.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
@@ -28,6 +30,7 @@ import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { createRoundCloser } from '#queue/roundCloser.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
 import { startWitnessJudge } from '#queue/witnessJudge.js';
+import { type CircuitChecker, createCircuitChecker } from '#verifier/circuitChecker.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
 import { createWitnessChecker } from '#verifier/witnessChecker.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
@@ -136,7 +139,9 @@ async function compose(
   closers.push(() => judge.stop());
   const challengeJudge = startChallengeJudge({ pool, journal, verify, log });
   closers.push(() => challengeJudge.stop());
-  const witnesses = createWitnessChecker({ wasmPathOf: (sha256) => circuit.artifacts.pathOf(sha256) });
+  const shelf = openShelf(config, journal, circuit, nowMs);
+  const pathOf = (sha256: Hex) => shelf.pathOf(sha256);
+  const witnesses = createWitnessChecker({ wasmPathOf: pathOf });
   closers.push(() => witnesses.close());
   const witnessJudge = startWitnessJudge({ pool, journal, check: (question) => witnesses.check(question), log });
   closers.push(() => witnessJudge.stop());
@@ -148,8 +153,11 @@ async function compose(
   wakeUps = await startWakeUps({ pool, journal, bells, judge, challengeJudge, witnessJudge, closer, nowMs, log });
   closers.push(wakeUps.stop);
 
+  const circuitChecker = createCircuitChecker({ pathOf });
+  closers.push(() => circuitChecker.close());
   const isReady = () => partsAreReady(bells, verifier, circuit);
-  const url = await serve(config, { pool, journal, verifier, isReady, circuit, log, nowMs }, closers);
+  const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, log, nowMs };
+  const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: died };
 }
@@ -219,6 +227,21 @@ function followOthers(journal: Journal, log: Logger): Closer {
   return async () => clearInterval(timer);
 }
 
+/** Files of circuits that requesters upload lie in the data folder, which replicas must share for this. */
+function openShelf(
+  config: CoordinatorConfig,
+  journal: Journal,
+  { artifacts: builtIn }: BuiltInCircuit,
+  nowMs: () => number,
+): ArtifactShelf {
+  const named = () => {
+    const circuits = [...journal.state().circuits.values()];
+    return new Set(circuits.flatMap(({ wasm, zkey }) => [wasm.sha256, zkey.sha256]));
+  };
+  const folder = join(config.dataDir, 'artifacts');
+  return new ArtifactShelf({ folder, builtIn, fileBytesMax: config.artifactBytesMax, named, nowMs });
+}
+
 /** True when the queue answers and the verifier takes work: the database is asked by the API itself. */
 async function partsAreReady(bells: BellQueue, verifier: VerifierPool, { circuit }: BuiltInCircuit): Promise<boolean> {
   const [, key] = await Promise.all([bells.counts(), verifier.checkVerificationKey(circuit.verificationKey)]);
@@ -231,12 +254,14 @@ interface Parts {
   verifier: VerifierPool;
   isReady: () => Promise<boolean>;
   circuit: BuiltInCircuit;
+  shelf: ArtifactShelf;
+  circuitChecker: CircuitChecker;
   log: Logger;
   nowMs: () => number;
 }
 
 async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[]): Promise<string> {
-  const { pool, journal, verifier, circuit, log, nowMs } = parts;
+  const { pool, journal, verifier, circuit, shelf, circuitChecker, log, nowMs } = parts;
   const apiLog = { error: (message: string, fields: Record<string, unknown>) => log.error(fields, message) };
   const { chainId, coordinatorId } = journal.state().market!;
   const heavyWork = createHeavyWork({ domain: { chainId, coordinatorId } });
@@ -253,7 +278,8 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     verifier,
     heavyWork,
     heartbeats,
-    artifacts: circuit.artifacts,
+    shelf,
+    circuitChecker,
     sampleInput: circuit.sampleInput,
     explorerFolder: EXPLORER_FOLDER,
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),

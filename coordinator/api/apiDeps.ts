@@ -3,7 +3,9 @@ import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
 import type { PrismaClient } from '#prisma/generated/client.js';
 import type { Hex } from '#protocol/units.js';
+import type { CircuitChecker } from '#verifier/circuitChecker.js';
 import type { VerifierPool } from '#verifier/verifierPool.js';
+import type { ArtifactShelf } from './artifactShelf.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HeavyWork } from './heavyWork.js';
 
@@ -50,7 +52,10 @@ export interface ApiDeps {
   verifier: Pick<VerifierPool, 'checkVerificationKey'>;
   heavyWork: HeavyWork;
   heartbeats: Heartbeats;
-  artifacts: ArtifactStore;
+  /** Files of all circuits: those that the market brings, and those that were uploaded. */
+  shelf: Pick<ArtifactShelf, 'pathOf' | 'received' | 'append' | 'keepSamples' | 'sampleInput'>;
+  circuitChecker: Pick<CircuitChecker, 'jobsOf' | 'checkFiles'>;
+  /** Inputs of the samples of the market's own circuits. */
   sampleInput: SampleInputs;
   /** Folder of the built explorer; without it the root answers in a few words. */
   explorerFolder?: string;

@@ -1,11 +1,13 @@
-/** `understudy circuit`: makes and checks the circuit's artifacts. Subcommands load what they need when they run. */
+/** `understudy circuit`: registers circuits, makes and checks the rollup circuit's artifacts. Subcommands load what they need when they run. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
+import { declareCircuitAdd } from './circuitAdd.js';
 import { connect, DEFAULT_URL } from './commandLine.js';
 
 const EXAMPLES = `
 Examples:
   $ understudy circuit list
+  $ understudy circuit add --wasm mine.wasm --zkey mine.zkey --vkey vkey.json --key-file requester.json
   $ understudy circuit verify
   $ understudy circuit build --phase1 powersOfTau28_hez_final_15.ptau --out my-artifacts`;
 
@@ -18,7 +20,7 @@ Examples:
 export async function run(args: string[]): Promise<number> {
   let exitCode = 0;
   const program = new Command('understudy circuit')
-    .description('Lists circuits; makes the rollup circuit’s artifacts and checks them against the sources.')
+    .description('Lists circuits, registers your own; makes the rollup circuit’s artifacts and checks them.')
     .addHelpText('after', EXAMPLES)
     .exitOverride();
   program
@@ -44,6 +46,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--block <file>', 'the block', 'circuits/examples/block-64.json')
     .option('--out <file>', 'where to', 'circuits/examples/samples.json')
     .action(({ block, out }: { block: string; out: string }) => writeSamples(block, out));
+  declareCircuitAdd(program);
   program
     .command('list')
     .description('list the circuits of a running market')

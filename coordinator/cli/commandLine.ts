@@ -6,7 +6,8 @@ import { type Address, addressSchema, WEI_MAX } from '#protocol/units.js';
 /** Where a coordinator listens unless told otherwise. */
 export const DEFAULT_URL = 'http://127.0.0.1:8787';
 
-const TIMEOUT_MS = 60_000;
+/** Longest wait for an answer, in milliseconds: a coordinator may compute the witnesses of a whole list of jobs. */
+const TIMEOUT_MS = 180_000;
 
 /**
  * Parses the arguments and runs the chosen action.

@@ -25,6 +25,7 @@ interface CoordinatorFlags {
   faucet?: true;
   parameters?: string;
   verifierThreads: number;
+  artifactMb: number;
   rateLimit: number;
   publicUrl?: string;
   trustProxy?: true;
@@ -45,6 +46,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--faucet', 'open a demo market: anybody may draw money')
     .option('--parameters <json>', 'changes to the parameters of a new market, as JSON')
     .option('--verifier-threads <count>', 'threads that check zkProofs', wholeNumber(1, 64), 1)
+    .option('--artifact-mb <mb>', 'largest file of a circuit that requesters may upload', wholeNumber(1, 65_536), 512)
     .option('--rate-limit <count>', 'requests a second and address; 0 is off', wholeNumber(0, 1_000_000), 600)
     .option('--public-url <url>', 'the address that clients use, when it differs from the one listened on')
     .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
@@ -57,12 +59,22 @@ export async function run(args: string[]): Promise<number> {
   return runProgram(program, args, () => exitCode);
 }
 
-function settingsOf({ rateLimit, parameters, faucet, metrics, publicUrl, logLevel, ...flags }: CoordinatorFlags) {
+function settingsOf({
+  rateLimit,
+  parameters,
+  faucet,
+  metrics,
+  publicUrl,
+  logLevel,
+  artifactMb,
+  ...flags
+}: CoordinatorFlags) {
   const settings: CoordinatorSettings = {
     ...flags,
     faucet: faucet ?? false,
     metrics: metrics ?? false,
     rateLimitPerSec: rateLimit,
+    artifactBytesMax: artifactMb * 1_048_576,
     logLevel: logLevel as 'info',
     parameters: parameters ? JSON.parse(parameters) : {},
   };

@@ -1,15 +1,19 @@
-/** `understudy submit`: submits a block file and waits for its zkProofs. */
+/** `understudy submit`: submits a block file, or inputs of any circuit, and waits for the zkProofs. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { openKeyFile } from '#agent/client/keyFile.js';
-import { blockTerms, DEFAULT_ROUNDS } from '#protocol/blockTerms.js';
+import { RequesterClient } from '#client/requesterClient.js';
+import { type BlockTerms, blockTerms, DEFAULT_ROUNDS } from '#protocol/blockTerms.js';
 import { ROUNDS_MAX } from '#protocol/messages.js';
-import type { Address } from '#protocol/units.js';
+import { type Address, bytes32Schema, type Hex } from '#protocol/units.js';
+import type { BlockView } from '#protocol/views.js';
 import { addresses, connect, DEFAULT_URL, percent, runProgram, weiAmount, wholeNumber } from './commandLine.js';
-import { submitBlockFile, waitForBlock } from './requester.js';
+import { ProgressBar } from './progressBar.js';
 import { StepLines } from './stepLines.js';
 
 interface SubmitOptions {
+  circuit?: Hex;
+  inputs?: string;
   coordinator: string;
   keyFile: string;
   label: string;
@@ -32,15 +36,21 @@ interface SubmitOptions {
 }
 
 const EXAMPLE = `
-Example:
-  $ understudy submit circuits/examples/block-8.json --key-file requester.json --deadline-sec 300 --bundle bundle.json`;
+inputs.json is a list with one item for each job: [{"input": {"a": "3", "b": "11"}}, ...]. An item may name the
+"publicSignals" that it expects.
+
+Examples:
+  $ understudy submit circuits/examples/block-8.json --key-file requester.json --deadline-sec 300 --bundle bundle.json
+  $ understudy submit --circuit 0x10661ba9...e53b --inputs inputs.json --key-file requester.json`;
 
 /** Runs the subcommand. @returns 0 when every job was proven, 2 when some expired, 1 for errors */
 export async function run(args: string[]): Promise<number> {
   let exitCode = 0;
   const program = new Command('understudy submit')
-    .description('Submits a block file and waits until every job of it is proven or has expired.')
-    .argument('<file>', 'a block file')
+    .description('Submits a block file, or inputs of a circuit, and waits until every job is proven or has expired.')
+    .argument('[file]', 'a block file of transfers')
+    .option('--circuit <id>', 'instead: a registered circuit (see understudy circuit add)', circuitId)
+    .option('--inputs <file>', 'with --circuit: the inputs of its jobs, JSON')
     .requiredOption('--key-file <file>', 'the requester’s key file (made when missing)')
     .option('--coordinator <url>', 'address of the coordinator', DEFAULT_URL)
     .option('--label <text>', 'a name for the block', 'block')
@@ -70,44 +80,93 @@ export async function run(args: string[]): Promise<number> {
     .option('--no-wait', 'return as soon as the block is accepted')
     .option('--bundle <file>', 'write the bundle of zkProofs here')
     .addHelpText('after', EXAMPLE)
-    .action(async (file: string, options: SubmitOptions) => {
+    .action(async (file: string | undefined, options: SubmitOptions) => {
       exitCode = await submit(file, options);
     });
   return runProgram(program, args, () => exitCode);
 }
 
-async function submit(file: string, options: SubmitOptions): Promise<number> {
-  const client = connect(options.coordinator);
-  const market = await client.call('getMarket', {});
-  const blockFile: unknown = JSON.parse(await readFile(file, 'utf8'));
-  const requester = openKeyFile(options.keyFile);
-  const maxPriceWei = options.maxPriceWei ?? 10n ** 15n;
+async function submit(file: string | undefined, options: SubmitOptions): Promise<number> {
+  const path = fileOf(file, options);
+  const content = await readJson(path);
+  const bar = new ProgressBar(process.stderr);
+  const requester = new RequesterClient({
+    client: connect(options.coordinator),
+    account: openKeyFile(options.keyFile),
+    onRetry: (error) => bar.show(0, `waiting for the coordinator: ${(error as Error).message}`),
+  });
+  const { nowMs } = await requester.market();
+  const order = {
+    file: content,
+    terms: termsOf(options, nowMs),
+    ...(options.circuit && { circuitId: options.circuit }),
+  };
+  const blockId = await requester.submit(order);
+  bar.clear();
+  console.log(`block ${blockId} is accepted`);
+  if (!options.wait) return 0;
+  const block = await waitShowing(requester, blockId, bar);
+  if (options.bundle) {
+    const bundle = await requester.bundle(blockId);
+    await writeFile(options.bundle, `${JSON.stringify(bundle, null, 2)}\n`);
+    console.log(`the bundle is in ${options.bundle}`);
+  }
+  return block.expiredCount === 0 ? 0 : 2;
+}
+
+/** Waits for a block's end, with a bar on a terminal and a line for each change without one. */
+async function waitShowing(requester: RequesterClient, blockId: Hex, bar: ProgressBar): Promise<BlockView> {
+  let said = '';
+  const steps = new StepLines((line) => {
+    bar.clear();
+    console.log(line);
+  });
+  const block = await requester.wait(blockId, {
+    onProgress: async ({ jobs, proven, expired, running, waiting, progressPpm }) => {
+      await steps.look(requester.client, blockId).catch(() => undefined);
+      const counts = `${proven} of ${jobs} jobs proven, ${expired} expired`;
+      bar.show(progressPpm / 1_000_000, `${counts}, ${running} running, ${waiting} waiting`);
+      if (!bar.isVisible && counts !== said) console.log(counts);
+      said = counts;
+    },
+  });
+  bar.clear();
+  if (bar.isVisible) console.log(said);
+  return block;
+}
+
+/** The file to submit: a block file, or a circuit's inputs, and not both. */
+function fileOf(file: string | undefined, { circuit, inputs }: SubmitOptions): string {
+  if (file !== undefined && circuit === undefined && inputs === undefined) return file;
+  if (file === undefined && circuit !== undefined && inputs !== undefined) return inputs;
+  throw new Error('name either a block file, or --circuit with --inputs; see understudy submit --help');
+}
+
+function termsOf(options: SubmitOptions, nowMs: number): BlockTerms {
   const { label, bidWindowMs, startPriceWei, missCostWei, rounds, backup, award, pricing, sealing } = options;
-  const terms = blockTerms({
-    ...{ label, bidWindowMs, maxPriceWei, rounds, backup, award, pricing, sealing },
+  return blockTerms({
+    ...{ label, bidWindowMs, rounds, backup, award, pricing, sealing },
+    maxPriceWei: options.maxPriceWei ?? 10n ** 15n,
     ...(startPriceWei !== undefined && { startPriceWei }),
     ...(missCostWei !== undefined && { missCostWei }),
-    deadlineMs: market.nowMs + options.deadlineSec * 1_000,
+    deadlineMs: nowMs + options.deadlineSec * 1_000,
     minSuccessPpm: Math.round(options.minSuccess * 10_000),
     maxOwnerShareBps: Math.round(options.maxOwnerShare * 100),
     allowedOwners: options.allow ?? [],
     pool: options.pool ? 'open' : 'none',
   });
-  const blockId = await submitBlockFile(client, market, requester, blockFile, terms);
-  console.log(`block ${blockId} is accepted`);
-  if (!options.wait) return 0;
-  let said = '';
-  const steps = new StepLines((line) => console.log(line));
-  const block = await waitForBlock(client, blockId, async ({ jobIds, provenCount, expiredCount }) => {
-    const line = `${provenCount} of ${jobIds.length} jobs proven, ${expiredCount} expired`;
-    await steps.look(client, blockId);
-    if (line !== said) console.log(line);
-    said = line;
-  });
-  if (options.bundle) {
-    const bundle = await client.call('getBundle', { params: { blockId } });
-    await writeFile(options.bundle, `${JSON.stringify(bundle, null, 2)}\n`);
-    console.log(`the bundle is in ${options.bundle}`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path} cannot be read as JSON: ${(error as Error).message}`);
   }
-  return block.expiredCount === 0 ? 0 : 2;
+}
+
+function circuitId(text: string): Hex {
+  const parsed = bytes32Schema.safeParse(text);
+  if (!parsed.success) throw new InvalidArgumentError('It must be a circuit id: 0x and 64 hexadecimal digits.');
+  return parsed.data;
 }

@@ -20,6 +20,7 @@ const PASSING: ReadonlySet<RejectionCode> = new Set([
   'unknownRound',
   'unknownJob',
   'unknownCircuit',
+  'artifactMissing',
   'messageFromFuture',
   'ownerSignatureMissing',
   'challengeNeeded',

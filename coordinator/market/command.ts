@@ -42,7 +42,7 @@ export type Command =
   /** Signals and hash of the zkProof, which stays beside the log, were checked at the door. */
   | ({ kind: 'submitChallenge' } & SignedCommand<ChallengeSubmission>)
   | { kind: 'recordChallenge'; prover: Address; circuitId: Hex; challengeId: Hex; valid: boolean; code: string }
-  /** The jobs come from `splitBlock`, run off the main thread before the command is handed in. */
+  /** The jobs come from `splitBlock` or the witness generator, run before the command is handed in. */
   | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)
   | ({ kind: 'commitBid' } & SignedCommand<BidCommitment>)

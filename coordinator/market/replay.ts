@@ -329,8 +329,9 @@ export class Replay {
         if (id !== circuitId) return `the circuit id is not the hash ${id} of its verification key`;
         if (!registration) return null;
         const { message, signature } = registration;
-        const claimed = [message.circuitId, message.name, message.wasmSha256, message.zkeySha256];
-        const found = [circuitId, entry.name, entry.wasm.sha256, entry.zkey.sha256];
+        const claimed = [message.circuitId, message.name, message.wasmSha256, message.zkeySha256, message.samplesHash];
+        const samplesHash = contentHashOf(entry.samples.map(({ inputHash }) => inputHash));
+        const found = [circuitId, entry.name, entry.wasm.sha256, entry.zkey.sha256, samplesHash];
         if (claimed.some((value, at) => value !== found[at])) return 'the circuit is not the one that was signed';
         return this.signerFlaw(this.digest('CircuitRegistration', message), signature, message.registrant);
       }

@@ -152,6 +152,8 @@ export const circuitRegistrationSchema = z.strictObject({
   name: labelSchema,
   wasmSha256: bytes32Schema,
   zkeySha256: bytes32Schema,
+  /** Content hash of the list of the samples' input hashes. */
+  samplesHash: bytes32Schema,
   issuedAtMs: unixMsSchema,
 });
 export type CircuitRegistration = z.infer<typeof circuitRegistrationSchema>;

@@ -27,7 +27,12 @@ export const REJECTIONS = {
   circuitExists: [409, 'A circuit with this verification key is registered already; use it.'],
   tooManyCircuits: [403, 'This market takes no further circuits; ask its operator.'],
   invalidVerificationKey: [422, 'The verification key is not safe to use; see the detail and make a new one.'],
-  unsupportedCircuit: [422, 'Blocks can be submitted for transfer rollup circuits only.'],
+  artifactTooLarge: [413, 'The file is larger than this coordinator takes; see the detail.'],
+  tooManyUploads: [429, 'Too much is being uploaded and not registered; register it, or try again later.'],
+  uploadOffset: [409, 'The piece does not go on where the last one ended; continue at the offset in the detail.'],
+  artifactHashMismatch: [422, 'What was uploaded has another hash, and is dropped; upload the file again.'],
+  artifactMissing: [409, 'A file of the circuit is not here; upload it, then send the same message again.'],
+  circuitMismatch: [422, 'The files of the circuit do not belong together; see the detail.'],
 
   unknownProver: [403, 'This prover is not registered; register it with its owner first.'],
   ownerSignatureMissing: [401, 'The owner differs from the prover and must sign the registration too.'],

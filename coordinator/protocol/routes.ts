@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { BID_ROUTES } from './bidRoutes.js';
 import { BROWSE_ROUTES } from './browseRoutes.js';
 import { CIRCUIT_ROUTES } from './circuitRoutes.js';
+import { witnessInputSchema } from './jobsFile.js';
 import { LOG_ROUTES } from './logRoutes.js';
 import {
   blockRequestSchema,
@@ -16,7 +17,6 @@ import {
   signedSchema,
 } from './messages.js';
 import { POOL_ROUTES } from './poolRoutes.js';
-import { chunkWitnessInputSchema } from './rollup/chunkWitness.js';
 import { DATED, page, type Route, route, SIGNATURE } from './route.js';
 import {
   addressSchema,
@@ -46,7 +46,7 @@ import {
   scoresViewSchema,
 } from './views.js';
 
-/** Largest block file, in bytes of JSON. */
+/** Largest block file or list of jobs, in bytes of JSON. */
 export const BLOCK_BODY_BYTES = 8 * 1024 * 1024;
 
 export const ROUTES = {
@@ -136,7 +136,8 @@ export const ROUTES = {
   submitBlock: route({
     method: 'POST',
     path: '/v1/blocks',
-    summary: 'Submits a block: it is executed again, cut into jobs, escrowed and opened for bids.',
+    summary:
+      'Submits a block: transfers are executed again and cut into jobs, inputs of other circuits become one job each.',
     body: z.strictObject({ ...signedSchema(blockRequestSchema).shape, blockFile: z.unknown() }),
     bodyLimit: BLOCK_BODY_BYTES,
     response: z.strictObject({ ...acceptedSchema.shape, blockId: blockIdSchema, roundId: roundIdSchema }),
@@ -146,7 +147,7 @@ export const ROUTES = {
       'invalidBlock',
       'tooManyJobs',
       'unknownCircuit',
-      'unsupportedCircuit',
+      'artifactMissing',
       'unsupportedPolicy',
       'zeroMaxPrice',
       'bidWindow',
@@ -208,7 +209,7 @@ export const ROUTES = {
       'The private input of a job, for its primary and its backup; while it is in the pool, for whoever may deliver.',
     auth: 'token',
     params: z.strictObject({ jobId: jobIdSchema }),
-    response: z.strictObject({ inputHash: bytes32Schema, input: chunkWitnessInputSchema }),
+    response: z.strictObject({ inputHash: bytes32Schema, input: witnessInputSchema }),
     rejections: [
       'notLoggedIn',
       'loginExpired',

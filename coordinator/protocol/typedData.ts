@@ -68,6 +68,7 @@ export const TYPED_DATA = {
     string('name'),
     bytes32('wasmSha256'),
     bytes32('zkeySha256'),
+    bytes32('samplesHash'),
     uint64('issuedAtMs'),
   ],
   ChallengeRequest: [address('prover'), bytes32('circuitId'), uint64('issuedAtMs')],

@@ -7,10 +7,10 @@ type SnarkjsModule = typeof import('snarkjs');
 let loading: Promise<SnarkjsModule> | undefined;
 
 /**
- * Loads snarkjs on the first PLONK or FFLONK zkProof: most workers never pay for it. Its curve is built here without
+ * Loads snarkjs when it is first needed: most workers never pay for it. Its curve is built here without
  * threads and left where snarkjs looks for one, so that it starts none of its own inside the worker.
  */
-async function loadSnarkjs(): Promise<SnarkjsModule> {
+export async function loadSnarkjs(): Promise<SnarkjsModule> {
   const [snarkjs, { buildBn128 }] = await Promise.all([import('snarkjs'), import('ffjavascript')]);
   (globalThis as { curve_bn128?: unknown }).curve_bn128 = await buildBn128(true);
   return snarkjs;

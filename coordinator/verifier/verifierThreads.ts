@@ -14,7 +14,7 @@ const WORKER_HEAP_MB = 96;
  * snarkjs loads the package `web-worker`, which takes any thread it wakes up in for one that it started itself and runs
  * the module named here; without this it throws. An empty one leaves our worker alone.
  */
-const WORKER_DATA = { mod: 'data:,', name: 'verifier' };
+export const WORKER_DATA = { mod: 'data:,', name: 'verifier' };
 
 interface Thread {
   readonly worker: Worker;

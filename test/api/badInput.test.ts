@@ -262,11 +262,13 @@ describe('a registration', () => {
         name: 'tiny',
         wasmSha256: sha256,
         zkeySha256: sha256,
+        samplesHash: contentHashOf([]),
         issuedAtMs: market.driver.nowMs,
       };
       const artifact = { sha256, bytes: 1 };
       const body = await signed(requester, 'CircuitRegistration', message);
-      const rest = { protocol: 'groth16', verificationKey: key, wasm: artifact, zkey: artifact, ...changes };
+      const files = { wasm: artifact, zkey: artifact, samples: [] };
+      const rest = { protocol: 'groth16', verificationKey: key, ...files, ...changes };
       return await sendJson('/v1/circuits', { ...body, ...rest });
     };
     const unsafe = await no(tinyKeyWithoutContribution());
@@ -274,7 +276,7 @@ describe('a registration', () => {
       'invalidVerificationKey',
       expect.stringContaining('gammaEqualsDelta'),
     ]);
-    expect((await no(null)).code).toBe('invalidVerificationKey');
+    expect((await no(null, {}, `0x${'c2'.repeat(32)}`)).code).toBe('invalidVerificationKey');
     expect((await no({ ...tinyKey('groth16'), vk_alpha_1: ['1', '3', '1'] })).detail).toContain('notOnCurve');
     expect((await no(tinyKey('groth16'), {}, `0x${'c2'.repeat(32)}`)).code).toBe('invalidVerificationKey');
     expect((await no(tinyKey('groth16'), { protocol: 'plonk' })).code).toBe('invalidVerificationKey');

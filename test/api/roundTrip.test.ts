@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +15,7 @@ import { poolCommitmentOf } from '#protocol/poolCommitment.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
 import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
-import { tinyKey, tinySamples } from '../fixtures/tinyCircuit.js';
+import { tinyCircuitFile, tinyInput, tinyKey, tinySamples } from '../fixtures/tinyCircuit.js';
 import {
   type ApiMarket,
   bidOn,
@@ -99,29 +100,41 @@ describe('the way of a block over HTTP', () => {
     const key = parseVerificationKey(tinyKey('groth16'));
     if (!key.ok) throw new Error(key.detail);
     const circuitId = circuitIdOf(key.verificationKey);
-    const file = join(tmpdir(), `understudy-artifact-${process.pid}`);
-    await writeFile(file, 'the witness generator');
-    const sha256: Hex = `0x${'ab'.repeat(32)}`;
-    market.artifacts.set(sha256, file);
-    const artifact = { sha256, bytes: 21 };
+    const token = await logIn(market, 1);
+    const upload = async (name: string) => {
+      const content = await readFile(tinyCircuitFile(name));
+      const sha256: Hex = `0x${createHash('sha256').update(content).digest('hex')}`;
+      const begun = await call('getUpload', { params: { sha256 } }, token);
+      expect(begun).toEqual({ sha256, receivedBytes: 0, complete: false });
+      const body = { bytes: content.length, offset: 0, piece: content.toString('base64') };
+      expect((await call('uploadArtifact', { params: { sha256 }, body }, token)).complete).toBe(true);
+      return { sha256, bytes: content.length };
+    };
+    const [wasm, zkey] = [await upload('tinyCircuit.wasm'), await upload('groth16.zkey')];
+    const samples = [tinyInput(0)];
     const message = {
       registrant: requester.address,
       circuitId,
       name: 'tiny',
-      wasmSha256: sha256,
-      zkeySha256: sha256,
+      wasmSha256: wasm.sha256,
+      zkeySha256: zkey.sha256,
+      samplesHash: contentHashOf(samples.map((input) => contentHashOf(input))),
       issuedAtMs: market.driver.nowMs,
     };
-    const body = {
-      ...(await signed(requester, 'CircuitRegistration', message)),
-      protocol: 'groth16' as const,
-      verificationKey: tinyKey('groth16'),
-      wasm: artifact,
-      zkey: artifact,
-    };
+    const signedMessage = await signed(requester, 'CircuitRegistration', message);
+    const parts = { protocol: 'groth16' as const, verificationKey: tinyKey('groth16'), wasm, zkey, samples };
+    const body = { ...signedMessage, ...parts };
     await call('registerCircuit', { body });
-    expect((await call('getCircuit', { params: { circuitId } })).kind).toBe('generic');
+    expect(await call('getCircuit', { params: { circuitId } })).toMatchObject({
+      kind: 'generic',
+      samples: [{ publicSignals: tinySamples('groth16')[0]!.publicSignals, inputHash: contentHashOf(samples[0]) }],
+    });
+    expect((await call('getSample', { params: { circuitId, index: '0' } })).input).toEqual(samples[0]);
     expect((await call('listCircuits', {})).circuits).toHaveLength(2);
+    const file = join(tmpdir(), `understudy-artifact-${process.pid}`);
+    await writeFile(file, 'the witness generator');
+    const sha256: Hex = `0x${'ab'.repeat(32)}`;
+    market.artifacts.set(sha256, file);
     expect(await call('getArtifact', { params: { sha256 } })).toBe('the witness generator');
     const rest = await fetch(`${market.url}/v1/artifacts/${sha256}`, { headers: { range: 'bytes=4-10' } });
     expect([rest.status, await rest.text(), rest.headers.get('content-range')]).toEqual([

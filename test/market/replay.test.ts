@@ -2,7 +2,9 @@
  * A coordinator that lies: honest logs are bent in every way that pays somebody, and in every field, and the replay
  * must say so. What a replay alone cannot see is listed with the reason, and with what does see it.
  */
+
 import { beforeAll, describe, expect, it } from 'vitest';
+import { contentHashOf } from '#protocol/contentHash.js';
 import { replayFlaws } from '../setup/invariants.js';
 import { ETH, MarketDriver, MemoryExecutor, party } from '../setup/marketDriver.js';
 import { entryOf, flawOf, flip, honestLog, type Log, leavesOf } from './honestLog.js';
@@ -116,7 +118,7 @@ describe('a replaying auditor', () => {
       const memory = new MemoryExecutor();
       const market = await new MarketDriver(memory).open();
       const { circuitId, wasm, zkey } = entryOf(memory.entries, 'circuitRegistered');
-      const hashes = { wasmSha256: wasm.sha256, zkeySha256: zkey.sha256 };
+      const hashes = { wasmSha256: wasm.sha256, zkeySha256: zkey.sha256, samplesHash: contentHashOf([]) };
       const issuedAtMs = market.nowMs;
       const message = { registrant: registrant.address, circuitId, name, ...hashes, issuedAtMs };
       const { signature } = await registrant.sign('CircuitRegistration', message);

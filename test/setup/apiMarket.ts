@@ -1,11 +1,15 @@
 /** A market behind its HTTP API, on a real database, under a clock of the test's own. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { privateKeyToAccount } from 'viem/accounts';
 import { createSiweMessage } from 'viem/siwe';
 import { sampleInput } from '#agent/proving/sampleInput.js';
 import type { ApiDeps, ApiOptions } from '#api/apiDeps.js';
 import { buildApp } from '#api/app.js';
+import { ArtifactShelf } from '#api/artifactShelf.js';
 import { Heartbeats } from '#api/heartbeats.js';
 import { createHeavyWork, type HeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
@@ -15,6 +19,7 @@ import { contentHashOf } from '#protocol/contentHash.js';
 import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
 import type { BlockFile } from '#protocol/rollup/blockFile.js';
 import type { Address, Hex } from '#protocol/units.js';
+import { createCircuitChecker } from '#verifier/circuitChecker.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
 import { tinySamples } from '../fixtures/tinyCircuit.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -61,6 +66,14 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
   const heartbeats = new Heartbeats({ pool: database.pool, log, flushMs: 20 });
   const verifier: VerifierPool = createVerifierPool({ threads: 1 });
   const artifacts = new Map<Hex, string>();
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-shelf-'));
+  const shelf = new ArtifactShelf({
+    folder,
+    builtIn: { pathOf: (sha256) => artifacts.get(sha256) ?? null },
+    named: () => new Set(),
+    nowMs: () => Date.now(),
+  });
+  const circuitChecker = createCircuitChecker({ pathOf: (sha256) => shelf.pathOf(sha256), stepMsMax: 5_000 });
   const prisma = createPrisma(database.pool);
   const deps: ApiDeps = {
     journal: executor.journal,
@@ -69,7 +82,8 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
     verifier,
     heavyWork,
     heartbeats,
-    artifacts: { pathOf: (sha256) => artifacts.get(sha256) ?? null },
+    shelf,
+    circuitChecker,
     sampleInput: (inputHash) => (inputHash === SAMPLE.inputHash ? sampleInput() : null),
     explorerFolder: EXPLORER_FOLDER,
     tokenSecret: new Uint8Array(32).fill(7),
@@ -89,7 +103,8 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
   const url = `http://${host}`;
   const close = async () => {
     await app.close();
-    await Promise.all([heavyWork.close(), verifier.close(), heartbeats.flush()]);
+    await Promise.all([heavyWork.close(), verifier.close(), heartbeats.flush(), circuitChecker.close()]);
+    await rm(folder, { recursive: true });
     await prisma.$disconnect();
     await executor.journal.close();
     await database.drop();

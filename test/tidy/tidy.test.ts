@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   api: ['protocol', 'market', 'journal', 'verifier', 'queue', 'prisma'],
   auditor: ['protocol', 'market', 'verifier'],
   simulator: ['protocol', 'market'],
+  client: ['protocol', 'prover-agent'],
   explorer: ['protocol', 'market'],
   main: ['protocol', 'market', 'journal', 'verifier', 'queue', 'api'],
   cli: [
@@ -45,6 +46,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'auditor',
     'simulator',
     'main',
+    'client',
     'prover-agent',
     'circuits',
   ],
@@ -60,6 +62,7 @@ const ALIAS: Record<string, string> = {
   '#queue': 'queue',
   '#api': 'api',
   '#agent': 'prover-agent',
+  '#client': 'client',
   '#circuits': 'circuits',
   '#prisma': 'prisma',
   '#cli': 'cli',

@@ -1,3 +1,4 @@
+import type { CommandOf } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { RejectionCode } from '#protocol/rejections.js';
@@ -14,7 +15,6 @@ type BlockRoutes = 'submitBlock' | 'listBlocks' | 'getBlock' | 'listJobs' | 'get
 
 /** What the rules say of a request by itself, and time will not cure: said before the block is executed again. */
 const SAID_AT_ONCE: ReadonlySet<RejectionCode> = new Set([
-  'unsupportedCircuit',
   'unsupportedPolicy',
   'zeroMaxPrice',
   'bidWindow',
@@ -35,11 +35,10 @@ export function blockHandlers(deps: ApiDeps, reads: MarketReads, commands: Comma
       const no = await cheapBlockNo(deps, reads, message, blockFile);
       const checked = await commands.check('BlockRequest', { message, signature }, message.requester, no);
       if (checked instanceof Refused) return checked;
-      const split = await deps.heavyWork.splitBlock(blockFile, message.blockHash);
-      if (!split.ok) return refuse(split.code, split.detail);
       const { digest } = checked;
-      const jobs = split.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash }));
-      const jobInputs = split.jobs.map(({ witnessInput }) => witnessInput);
+      const cut = await cutBlock(deps, reads, message, blockFile);
+      if (cut instanceof Refused) return cut;
+      const { jobs, jobInputs } = cut;
       const command = { kind: 'submitBlock' as const, message, signature, digest, jobs };
       const accepted = await commands.execute(command, digest, { jobInputs });
       if (accepted instanceof Refused) return accepted;
@@ -74,6 +73,41 @@ export function blockHandlers(deps: ApiDeps, reads: MarketReads, commands: Comma
   };
 }
 
+/** The jobs of a block, with their private inputs. */
+interface CutBlock {
+  jobs: CommandOf<'submitBlock'>['jobs'];
+  jobInputs: unknown[];
+}
+
+/**
+ * Makes jobs of what the requester sent: of transfers by executing them again, of a list of inputs by the circuit's own
+ * witness generator. Both say which public signals can be proven.
+ */
+async function cutBlock(
+  { journal, heavyWork, circuitChecker }: ApiDeps,
+  reads: MarketReads,
+  { circuitId, blockHash }: BlockRequest,
+  blockFile: unknown,
+): Promise<CutBlock | Refused> {
+  const circuit = journal.state().circuits.get(circuitId) ?? (await reads.circuit(circuitId));
+  if (!circuit) return refuse('unknownCircuit', `${circuitId} is not registered`);
+  if (circuit.kind === 'transferRollup') {
+    const split = await heavyWork.splitBlock(blockFile, blockHash);
+    if (!split.ok) return refuse(split.code, split.detail);
+    return {
+      jobs: split.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash })),
+      jobInputs: split.jobs.map(({ witnessInput }) => witnessInput),
+    };
+  }
+  const { wasm, signalCount } = circuit;
+  const listed = await circuitChecker.jobsOf({ wasmSha256: wasm.sha256, signalCount, blockHash, jobsFile: blockFile });
+  if (!listed.ok) return refuse(listed.code, listed.detail);
+  return {
+    jobs: listed.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash })),
+    jobInputs: listed.jobs.map(({ input }) => input),
+  };
+}
+
 /**
  * Rehearses a submission with as many empty jobs as the file seems to have. Everything here is said again by the
  * journal, for good; what another replica may have changed is looked up in the tables first.
@@ -84,8 +118,7 @@ async function cheapBlockNo(
   message: BlockRequest,
   blockFile: unknown,
 ): Promise<Refused | null> {
-  const transfers = (blockFile as { transfers?: unknown } | null | undefined)?.transfers;
-  const jobCount = Array.isArray(transfers) ? Math.ceil(transfers.length / TRANSFERS_PER_CHUNK) : 1;
+  const jobCount = seemingJobs(blockFile);
   // One empty job for all: a hostile file may seem to have millions.
   const jobs = new Array(jobCount).fill({ publicSignals: [], inputHash: NO_DIGEST });
   const signed = { message, signature: NO_DIGEST, digest: NO_DIGEST };
@@ -100,6 +133,13 @@ async function cheapBlockNo(
     return (await reads.freeWei(message.requester)) >= escrowWei ? null : new Refused(rejection);
   }
   return null;
+}
+
+/** How many jobs a file seems to have, by its size alone. */
+function seemingJobs(blockFile: unknown): number {
+  if (Array.isArray(blockFile)) return blockFile.length;
+  const transfers = (blockFile as { transfers?: unknown } | null | undefined)?.transfers;
+  return Array.isArray(transfers) ? Math.ceil(transfers.length / TRANSFERS_PER_CHUNK) : 1;
 }
 
 async function zkProofsOf(reads: MarketReads, jobs: readonly JobView[]): Promise<BundleView['zkProofs']> {

@@ -21,7 +21,7 @@ export function challengeHandlers(deps: ApiDeps, reads: MarketReads, commands: C
       const circuit = await circuitOf(circuitId);
       if (!circuit) return refuse('unknownCircuit', `${circuitId} is not registered`);
       const sample = circuit.samples[index];
-      const input = sample && deps.sampleInput(sample.inputHash);
+      const input = sample && (deps.sampleInput(sample.inputHash) ?? deps.shelf.sampleInput(sample.inputHash));
       return input
         ? { ...sample, input: input as never }
         : refuse('notFound', `it has ${circuit.samples.length} samples`);

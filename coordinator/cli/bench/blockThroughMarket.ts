@@ -1,10 +1,11 @@
 /** One block through a running market, and where its time went. */
+
+import { RequesterClient } from '#client/requesterClient.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import type { EntryOf } from '#protocol/entries.js';
 import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
 import type { Hex } from '#protocol/units.js';
 import type { BundleView } from '#protocol/views.js';
-import { submitBlockFile } from '../requester.js';
 import type { ChildLine } from '../start/childProcess.js';
 import { type BenchAgent, type BenchMarket, followCompletions } from './benchMarket.js';
 import type { AtEnd } from './temporary.js';
@@ -70,7 +71,7 @@ export async function runBlock(
     award: 'fastest',
     pricing: 'first',
   });
-  const blockId = await submitBlockFile(client, view, requester, blockFile, terms);
+  const blockId = await new RequesterClient({ client, account: requester }).submit({ file: blockFile, terms });
   const died = coordinator.ended.then(() => {
     throw new Error('the coordinator has ended in the middle of a measurement');
   });

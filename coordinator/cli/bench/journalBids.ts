@@ -1,8 +1,8 @@
 /** Bids over HTTP to a real coordinator process: parsed, signature checked, durable in PostgreSQL, then answered. */
 
 import type { Account } from '#agent/client/account.js';
+import { RequesterClient } from '#client/requesterClient.js';
 import { blockTerms } from '#protocol/blockTerms.js';
-import { submitBlockFile } from '../requester.js';
 import { type BenchMarket, openBenchMarket, readExampleBlock } from './benchMarket.js';
 import { type LoadResult, postAll } from './httpLoad.js';
 import { bidBody, newAccounts, registrationBody } from './signedBodies.js';
@@ -55,7 +55,10 @@ async function signBids(market: BenchMarket, provers: readonly Account[]): Promi
     const { nowMs } = await client.call('getMarket', {});
     const deadlineMs = nowMs + BID_WINDOW_MS + PROVING_MS;
     const terms = blockTerms({ deadlineMs, bidWindowMs: BID_WINDOW_MS, maxPriceWei: MAX_PRICE_WEI, rounds: 1 });
-    const blockId = await submitBlockFile(client, view, requester, readExampleBlock(8), terms);
+    const blockId = await new RequesterClient({ client, account: requester }).submit({
+      file: readExampleBlock(8),
+      terms,
+    });
     for (const [index, prover] of provers.entries()) {
       const terms = { roundId: `${blockId}.r0`, priceWei: String(1_000_000 + index), standbyWei: '1000', nowMs };
       bodies.push(bidBody({ chainId, coordinatorId }, prover, terms));

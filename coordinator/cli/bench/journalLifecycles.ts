@@ -6,6 +6,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Account } from '#agent/client/account.js';
+import { RequesterClient } from '#client/requesterClient.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import type { Client } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
@@ -14,7 +15,6 @@ import type { Hex } from '#protocol/units.js';
 import type { CoordinatorSettings } from '../../config.js';
 import { fund } from '../account.js';
 import { connect } from '../commandLine.js';
-import { submitBlockFile } from '../requester.js';
 import { followCompletions, followLog, readExampleBlock } from './benchMarket.js';
 import { type LoadResult, postAll, startPosting } from './httpLoad.js';
 import { bidBody, newAccounts, registrationBody, signedBody } from './signedBodies.js';
@@ -149,7 +149,10 @@ async function openRound(
     maxPriceWei: MAX_PRICE_WEI,
     rounds: 1,
   });
-  const blockId = await submitBlockFile(client, market, requester, readExampleBlock(64), terms);
+  const blockId = await new RequesterClient({ client, account: requester }).submit({
+    file: readExampleBlock(64),
+    terms,
+  });
   const bids = provers.map((prover, index) => {
     const priceWei = String(10_000_000 * (index + 1));
     return bidBody(domain, prover, { roundId: `${blockId}.r0`, priceWei, standbyWei: '1000', nowMs });

@@ -4,13 +4,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { RequesterClient } from '#client/requesterClient.js';
 import { AlreadyRunningError, claimDataDir } from '#journal/dataDirOwner.js';
 import { blockTerms } from '#protocol/blockTerms.js';
 import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
 import type { Hex } from '#protocol/units.js';
 import type { JobView, ProgressView } from '#protocol/views.js';
 import { runProgram, wholeNumber } from '../commandLine.js';
-import { submitBlockFile } from '../requester.js';
 import { StepLines } from '../stepLines.js';
 import { type DemoMarket, startDemoMarket } from './demoMarket.js';
 import { LiveView } from './liveView.js';
@@ -178,7 +178,7 @@ async function submitDemoBlock(
     bidWindowMs: BID_WINDOW_MS,
     maxPriceWei: MAX_PRICE_WEI,
   });
-  return submitBlockFile(client, market, requester, blockFile, terms);
+  return new RequesterClient({ client, account: requester }).submit({ file: blockFile, terms });
 }
 
 async function watchBlock(

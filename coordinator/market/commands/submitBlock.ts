@@ -9,7 +9,7 @@ import { freeWei, type MarketState, parametersOf, posting } from '../state.js';
 const DEADLINE_MS_MAX = 2_592_000_000;
 
 /**
- * Takes a block that `splitBlock` has found provable: reserves the escrow (jobs times max price) and opens the first
+ * Takes a block that `splitBlock`, or the circuit's witness generator, has found provable: reserves the escrow (jobs times max price) and opens the first
  * round over all of its jobs.
  */
 export function submitBlock(state: MarketState, command: CommandOf<'submitBlock'>, nowMs: number): Decision {
@@ -65,7 +65,6 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const parameters = parametersOf(state);
   const circuit = state.circuits.get(message.circuitId);
   if (!circuit) return reject('unknownCircuit', `${message.circuitId} is not registered`);
-  if (circuit.kind !== 'transferRollup') return reject('unsupportedCircuit');
   if (message.award === 'fastest' && message.pricing !== 'first') return reject('unsupportedPolicy');
   if (BigInt(message.maxPriceWei) === 0n) return reject('zeroMaxPrice');
   const wrongSchedule = checkSchedule(message, parameters);
