@@ -1,6 +1,7 @@
 import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import { pause, repeatUntilDone } from './backoff.js';
 import type { Bidder } from './bidding/bidder.js';
+import type { BidMemory } from './bidding/bidMemory.js';
 import type { BidOpener } from './bidding/bidOpener.js';
 import type { PoolWatcher } from './bidding/poolWatcher.js';
 import type { HeartbeatJobs } from './client/heartbeat.js';
@@ -40,6 +41,7 @@ export interface AgentParts {
   opener: BidOpener;
   /** Null for an agent that takes no part in the pool. */
   pool: PoolWatcher | null;
+  memory: BidMemory;
   standing: Standing;
   log: AgentLog;
   /** Ends all repeating. */
@@ -83,6 +85,7 @@ export class Agent {
         break;
       case 'roundCleared':
         this.#tellResult(entry);
+        bidder.onCleared(entry);
         if (entry.awards.some(({ primary, backup }) => primary.prover === me || backup?.prover === me)) {
           void this.takeDues();
         }
@@ -90,6 +93,7 @@ export class Agent {
       case 'backupActivated':
         if (entry.prover === me) {
           book.activate(entry.jobId);
+          this.#parts.memory.standby.called();
           this.#parts.log('activated', { jobId: entry.jobId, cause: entry.cause });
           runner.pump();
         }
@@ -99,6 +103,7 @@ export class Agent {
         break;
       case 'proofAccepted':
       case 'jobExpired':
+        if (entry.type === 'jobExpired' || entry.role === 'pool') this.#countMissed(entry.jobId);
         this.drop([entry.jobId], entry.type);
         break;
       case 'proofRejected':
@@ -110,6 +115,12 @@ export class Agent {
     }
   }
 
+  /** A backup that was called, and whose job has ended without anybody's delivery under its award. */
+  #countMissed(jobId: string): void {
+    const job = this.#parts.book.get(jobId);
+    if (job?.role === 'backup' && job.isActive) this.#parts.memory.standby.missed();
+  }
+
   /** Logs what an entry brings this prover, or takes. */
   #tellMoney(entry: Extract<Entry, { postings: unknown }>): void {
     const { session, standing, log } = this.#parts;
@@ -118,7 +129,7 @@ export class Agent {
     const amountWei = moneyMoved(entry.postings, session.address);
     if (amountWei === 0n) return;
     const of = 'jobId' in entry ? { jobId: entry.jobId } : 'roundId' in entry ? { roundId: entry.roundId } : {};
-    log('earned', { ...of, amountWei, by: entry.type });
+    log('earned', { ...of, amountWei: amountWei.toString(), by: entry.type });
   }
 
   /** Logs what became of this prover's bid for a round, and why. */
@@ -158,13 +169,14 @@ export class Agent {
   }
 
   async #list(): Promise<void> {
-    const { session, book, runner, log, signal } = this.#parts;
+    const { session, book, runner, memory, log, signal } = this.#parts;
     do {
       this.#isListAgainDue = false;
       try {
         const jobs = await repeatUntilDone(() => session.listDues(), { isWorthRepeating: isUnreachable, signal });
         const before = book.all();
         for (const { jobId, circuitId, role, isActive, dueMs, deadlineMs } of book.takeList(jobs)) {
+          if (role === 'backup' && !isActive) memory.standby.stood();
           log('jobTaken', { jobId, circuitId, role, isActive, dueMs, deadlineMs });
         }
         for (const { jobId, phase } of before.filter(({ ended }) => ended.signal.aborted)) {

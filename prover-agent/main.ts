@@ -3,6 +3,7 @@ import type { Address } from '#protocol/units.js';
 
 import { Agent, FOLLOWED_TYPES } from './agent.js';
 import { repeatUntilDone } from './backoff.js';
+import { BidMemory } from './bidding/bidMemory.js';
 import { openBidding } from './bidding/openBidding.js';
 import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
@@ -88,11 +89,14 @@ async function runLocked(
   const runner = new JobRunner({ ...parts, onStage: onNews });
   const onPassed = () => void agent.catchUp();
   const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });
+  const memory = new BidMemory(session, log);
   const bidderParts = {
     session,
     pricing: () => live.current,
+    memory,
     slots,
     log,
+    circuitName: (id: string) => circuits.get(id)?.name ?? null,
     promisedMs: (id: string) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
     proofsFail: (id: string) => runner.proofsFail(id),
     isChallenged: (id: string) => !challenges.isPassed(id),
@@ -107,7 +111,7 @@ async function runLocked(
   const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
   const pool = config.pool ? new PoolWatcher({ ...bidderParts, book, onTaken: () => runner.pump() }) : null;
   const standing = new Standing(session, log, closing.signal);
-  const agentParts = { session, book, runner, bidder, opener, pool, standing, log, onCircuit, onNews };
+  const agentParts = { session, book, runner, bidder, opener, pool, memory, standing, log, onCircuit, onNews };
   const agent = new Agent({ ...agentParts, signal: closing.signal });
   const heartbeat = new Heartbeat({
     session,
@@ -121,19 +125,25 @@ async function runLocked(
   void heartbeat.run();
   await prepare();
   runner.start();
-  void followFeed({
-    baseUrl: config.coordinator,
-    fetch: options.fetch ?? fetch,
-    types: FOLLOWED_TYPES,
-    signal: closing.signal,
-    log,
-    onEntry: (entry) => agent.onEntry(entry),
-    onConnect: () => void agent.catchUp(),
-  });
+  if (live.current.strategy === 'adaptive') void memory.learnHistory(closing.signal);
+  followMarket(config, options, agent, closing.signal);
   standing.look();
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
   await aborted(signal);
   await agent.stop(live.current.finishMs);
+}
+
+/** Hands the market's news to the agent, for as long as the signal is not aborted. */
+function followMarket({ coordinator }: AgentConfig, options: RunAgentOptions, agent: Agent, signal: AbortSignal): void {
+  void followFeed({
+    baseUrl: coordinator,
+    fetch: options.fetch ?? fetch,
+    types: FOLLOWED_TYPES,
+    signal,
+    log: options.log,
+    onEntry: (entry) => agent.onEntry(entry),
+    onConnect: () => void agent.catchUp(),
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
-import { bondMaxWei } from '#protocol/bonds.js';
 import { RejectedError } from '#protocol/client.js';
+import type { EntryOf } from '#protocol/entries.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { BidReceipt } from '#protocol/views.js';
@@ -7,7 +7,16 @@ import { repeatUntilDone } from '../backoff.js';
 import { randomBytes32 } from '../client/account.js';
 import { isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
-import { type BidDecision, decideBid, EXPIRY_MS, type OpenRound, type Pricing } from './decideBid.js';
+import type { BidMemory } from './bidMemory.js';
+import {
+  type BidDecision,
+  decideBid,
+  EXPIRY_MS,
+  type OpenRound,
+  type Pricing,
+  type RoundInput,
+  whyNot,
+} from './decideBid.js';
 import type { UnopenedBids } from './unopenedBids.js';
 
 /** How many rounds are remembered as considered. */
@@ -17,8 +26,12 @@ export interface BidderOptions {
   session: Session;
   /** The prices that count now. */
   pricing(): Pricing;
+  /** What is remembered of the market. */
+  memory: BidMemory;
   slots: number;
   log: AgentLog;
+  /** The name of a circuit that is proven here. */
+  circuitName(circuitId: string): string | null;
   /** Promised p95 for a circuit in milliseconds; null when it cannot be proven here. */
   promisedMs(circuitId: string): number | null;
   /** Whether zkProofs of a circuit keep failing here. */
@@ -56,9 +69,12 @@ export class Bidder {
     if (this.#options.isChallenged(round.circuitId)) return;
     this.#seen.set(round.roundId, round.closesAtMs + EXPIRY_MS);
     trim(this.#seen);
+    this.#options.memory.note(round);
     try {
       await this.#bid(round);
     } catch (error) {
+      // Whether it arrived is not known unless the market has said no.
+      if (error instanceof RejectedError) this.#options.memory.bonds.release(round.roundId);
       if (error instanceof RejectedError) {
         this.#options.log('bidRejected', { roundId: round.roundId, code: error.code, reason: messageOf(error) });
       } else {
@@ -76,22 +92,17 @@ export class Bidder {
       this.#options.onReceipt(await this.#untilClosed(round, () => session.commitBid(committed)));
       return;
     }
-    // Whatever stands against a bid beside money is found without asking: a feed may bring many old rounds at once.
-    let decision = this.#decide(round, session.market.parameters, null);
-    if (decision.ok) {
-      const parameters = await this.#untilClosed(round, () => session.parametersOf(round.parametersVersion));
-      const account = await this.#untilClosed(round, () =>
-        session.client.call('getAccount', { params: { address: session.address } }),
-      );
-      decision = this.#decide(round, parameters, BigInt(account.freeWei));
-    }
+    // What stands against a bid on the face of it is found without asking: a feed may bring many old rounds at once.
+    const decision = whyNot(this.#known(round, session.market.parameters)) ?? (await this.#decide(round));
     if (!decision.ok) {
-      log('skipped', { roundId: round.roundId, code: decision.code, detail: decision.detail });
+      const { code, figures, detail } = decision;
+      log('skipped', { roundId: round.roundId, code, ...figures, detail });
       return;
     }
-    const { bid } = decision;
+    const { bid, costWei } = decision;
     const { priceWei, standbyWei, maxJobs, provingMsP95 } = bid;
-    const terms = { roundId: round.roundId, priceWei, standbyWei, maxJobs, provingMsP95 };
+    const costs = { costWei: costWei.toString(), maxJobs, provingMsP95 };
+    const terms = { roundId: round.roundId, priceWei, standbyWei, ...costs };
     if (round.sealing === 'commitReveal') {
       await this.#commit(round, bid);
       log('bidCommitted', terms);
@@ -110,21 +121,47 @@ export class Bidder {
     this.#options.onReceipt(await this.#untilClosed(round, () => session.commitBid(bid)));
   }
 
-  #decide(round: OpenRound, parameters: Parameters, freeWei: bigint | null): BidDecision {
-    const { session, slots } = this.#options;
-    return decideBid({
-      round,
+  /** Decides with all that there is to know; a bid's bonds count as at risk from this moment on. */
+  async #decide(round: OpenRound): Promise<BidDecision> {
+    const { session, memory, pricing } = this.#options;
+    const request = await this.#untilClosed(round, () => memory.terms.of(round.roundId));
+    memory.advise(request, pricing());
+    const parameters = await this.#untilClosed(round, () => session.parametersOf(round.parametersVersion));
+    const [bids, pooled] = [memory.bonds.mark(), memory.poolBonds.mark()];
+    const params = { address: session.address };
+    const account = await this.#untilClosed(round, () => session.client.call('getAccount', { params }));
+    const decision = decideBid({
+      ...this.#known(round, parameters),
       prover: session.address,
-      pricing: this.#options.pricing(),
-      promisedMs: this.#options.promisedMs(round.circuitId),
-      proofsFail: this.#options.proofsFail(round.circuitId),
-      slots,
-      committedMs: this.#options.committedMs(),
-      freeWei: freeWei ?? bondMaxWei(BigInt(round.maxPriceWei), parameters),
-      parameters,
-      nowMs: session.clock.nowMs(),
+      request,
+      odds: memory.standby.odds,
+      cleared: memory.cleared.of(round.circuitId),
+      freeWei: BigInt(account.freeWei),
+      atRiskWei:
+        BigInt(account.bondedWei) + memory.bonds.openWei(bids, round.roundId) + memory.poolBonds.openWei(pooled),
       salt: randomBytes32(),
     });
+    if (decision.ok) memory.bonds.reserve(round.roundId, decision.bondsWei);
+    return decision;
+  }
+
+  #known(round: OpenRound, parameters: Parameters): RoundInput {
+    const { session, slots } = this.#options;
+    const { circuitId } = round;
+    return {
+      ...{ round, parameters, slots },
+      pricing: this.#options.pricing(),
+      circuitName: this.#options.circuitName(circuitId),
+      promisedMs: this.#options.promisedMs(circuitId),
+      proofsFail: this.#options.proofsFail(circuitId),
+      committedMs: this.#options.committedMs(),
+      nowMs: session.clock.nowMs(),
+    };
+  }
+
+  /** Takes note of a cleared round. Never throws. */
+  onCleared(entry: EntryOf<'roundCleared'>): void {
+    void this.#options.memory.takeCleared(entry, this.#options.pricing());
   }
 
   #untilClosed<Result>(round: OpenRound, action: () => Promise<Result>): Promise<Result> {

@@ -1,12 +1,21 @@
 import { poolBondWei } from '#protocol/bonds.js';
 import type { PoolRamp } from '#protocol/poolPrice.js';
+import type { Address } from '#protocol/units.js';
 import type { JobView } from '#protocol/views.js';
 import { pause, repeatUntilDone } from '../backoff.js';
 import { isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
 import type { JobBook } from '../proving/jobBook.js';
-import { type Pricing, pricesOf } from './decideBid.js';
+import type { BidMemory } from './bidMemory.js';
+import { pricesOf } from './costModel.js';
+import type { Pricing } from './decideBid.js';
 import { decidePool } from './decidePool.js';
+import { whyUnwanted } from './priceOverride.js';
+
+interface Money {
+  freeWei: bigint;
+  atRiskWei: bigint;
+}
 
 /** How many pooled jobs are remembered as considered. */
 const SEEN_MAX = 10_000;
@@ -17,7 +26,9 @@ export interface PoolWatcherOptions {
   /** The prices that count now. */
   pricing(): Pricing;
   slots: number;
+  memory: BidMemory;
   log: AgentLog;
+  circuitName(circuitId: string): string | null;
   promisedMs(circuitId: string): number | null;
   proofsFail(circuitId: string): boolean;
   /** Called when a job was taken up: the moment to begin to work. */
@@ -50,7 +61,7 @@ export class PoolWatcher {
 
   /** Considers a pooled job once, however often it is told of. Never throws. */
   async consider(jobId: string, known?: JobView): Promise<void> {
-    const { session, signal, log } = this.#options;
+    const { session, memory, signal, log } = this.#options;
     if (this.#seen.has(jobId) || signal.aborted) return;
     this.#seen.add(jobId);
     if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.values().next().value as string);
@@ -58,47 +69,66 @@ export class PoolWatcher {
       repeatUntilDone(action, { isWorthRepeating: isUnreachable, signal });
     try {
       const job = known ?? (await ask(() => session.client.call('getJob', { params: { jobId } })));
-      const params = { address: session.address };
-      const { freeWei } = await ask(() => session.client.call('getAccount', { params }));
-      await this.#take(job, BigInt(freeWei));
+      const { requester } = await ask(() => memory.terms.of(jobId));
+      await this.#take(job, { requester, readMoney: () => ask(() => this.#readMoney()) });
     } catch (error) {
       if (!signal.aborted) log('poolSkipped', { jobId, code: 'unreadable', detail: messageOf(error) });
       this.#seen.delete(jobId);
     }
   }
 
-  async #take(job: JobView, freeWei: bigint): Promise<void> {
-    const { session, book, slots, log, signal } = this.#options;
-    const { jobId, circuitId, deadlineMs, pool } = job;
+  /** Free money, and what is locked or may come to be by open bids and other pooled jobs, in wei. */
+  async #readMoney(): Promise<Money> {
+    const { session, memory } = this.#options;
+    const [bids, pooled] = [memory.bonds.mark(), memory.poolBonds.mark()];
+    const { freeWei, bondedWei } = await session.client.call('getAccount', { params: { address: session.address } });
+    const openWei = memory.bonds.openWei(bids) + memory.poolBonds.openWei(pooled);
+    return { freeWei: BigInt(freeWei), atRiskWei: BigInt(bondedWei) + openWei };
+  }
+
+  async #take(job: JobView, who: { requester: Address; readMoney(): Promise<Money> }): Promise<void> {
+    const { session, book, memory, log, signal } = this.#options;
+    const { jobId, pool } = job;
     const isSide = [job.primary, job.backup].some((side) => side?.prover === session.address);
     if (!pool || job.status === 'ended' || isSide) return;
-    const { openedAtMs, fromWei, toWei } = pool;
-    const ramp: PoolRamp = { openedAtMs, fromWei: BigInt(fromWei), toWei: BigInt(toWei) };
-    const promisedMs = this.#options.promisedMs(circuitId);
-    const priceNow = () => pricesOf(this.#options.pricing(), promisedMs ?? 0).priceWei;
-    let priceWei = priceNow();
-    const { parameters } = session.market;
-    const decide = () =>
-      decidePool({
-        ...{ ramp, deadlineMs, priceWei, promisedMs, slots, freeWei, parameters },
-        proofsFail: this.#options.proofsFail(circuitId),
-        committedMs: book.committedMs(),
-        bondWei: poolBondWei(BigInt(job.maxPriceWei), parameters),
-        nowMs: session.clock.nowMs(),
-      });
-    // What it holds and asks may change while it waits, so it is asked again then.
-    let decision = decide();
+    // What it holds and asks and what money there is may change while it waits, so it is asked again then.
+    let { decision } = this.#decide(job, who.requester, await who.readMoney());
     if (decision.ok) await pause(decision.startMs - session.clock.nowMs(), signal);
     if (signal.aborted || book.hasEnded(jobId)) return;
-    priceWei = priceNow();
-    decision = decide();
+    const decided = this.#decide(job, who.requester, await who.readMoney());
+    decision = decided.decision;
     if (!decision.ok) {
       log('poolSkipped', { jobId, code: decision.code, detail: decision.detail });
       return;
     }
-    const dueMs = deadlineMs - parameters.deliveryMarginMs;
-    if (!book.addPooled(job, { ramp, priceWei }, promisedMs!, dueMs)) return;
-    log('poolTaken', { jobId, circuitId, dueMs, priceWei: priceWei.toString() });
+    const { ramp, priceWei, promisedMs, bondWei, dueMs } = decided;
+    const held = book.addPooled(job, { ramp, priceWei }, promisedMs!, dueMs);
+    if (!held) return;
+    memory.poolBonds.reserve(jobId, bondWei);
+    held.ended.signal.addEventListener('abort', () => memory.poolBonds.release(jobId), { once: true });
+    log('poolTaken', { jobId, circuitId: job.circuitId, dueMs, priceWei: priceWei.toString() });
     this.#options.onTaken();
+  }
+
+  #decide(job: JobView, requester: Address, money: Money) {
+    const { session, book, slots } = this.#options;
+    const { circuitId, deadlineMs } = job;
+    const { openedAtMs, fromWei, toWei } = job.pool!;
+    const ramp: PoolRamp = { openedAtMs, fromWei: BigInt(fromWei), toWei: BigInt(toWei) };
+    const promisedMs = this.#options.promisedMs(circuitId);
+    const pricing = this.#options.pricing();
+    const work = { circuitId, circuitName: this.#options.circuitName(circuitId), requester };
+    const { priceWei } = pricesOf(pricing, { ...work, promisedMs: promisedMs ?? 0, slots });
+    const { parameters } = session.market;
+    const bondWei = poolBondWei(BigInt(job.maxPriceWei), parameters);
+    const decision = decidePool({
+      ...{ ramp, deadlineMs, priceWei, promisedMs, slots, parameters, bondWei, ...money },
+      unwanted: whyUnwanted(pricing, work),
+      maxBondWei: pricing.maxBondWei,
+      proofsFail: this.#options.proofsFail(circuitId),
+      committedMs: book.committedMs(),
+      nowMs: session.clock.nowMs(),
+    });
+    return { decision, ramp, priceWei, promisedMs, bondWei, dueMs: deadlineMs - parameters.deliveryMarginMs };
   }
 }

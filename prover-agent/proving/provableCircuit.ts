@@ -25,6 +25,7 @@ const SAMPLE_LIMIT_MS = 600_000;
 /** A circuit whose zkProofs this machine makes, one prover for each slot. */
 export interface ProvableCircuit {
   circuitId: string;
+  name: string;
   setting: MeasuredSetting;
   provers: Prover[];
 }
@@ -89,7 +90,7 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
   log('circuitReady', { circuitId, backend: program ?? 'snarkjs', promisedMs, typicalMs });
-  return { circuitId, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };
+  return { circuitId, name: circuit.name, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };
 }
 
 /** What the circuit's provers are made with; `program` and `backend` (its state) are null for snarkjs. */

@@ -9,6 +9,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   key: 'Whose prover this is. Secrets are in files of their own, or in the environment, never here.',
   machine: 'What this machine gives.',
   price: 'What you ask. Changes count at once, for rounds that open from then on.',
+  cost: 'What a second costs in your own money, instead of price.per_second_wei. Changes count at once.',
+  work: 'Which work you want. Changes count at once.',
   limits: 'What you hold back. Changes count at once.',
   proving: 'How zkProofs are made.',
   witness: 'What other people’s witness generators may take.',
@@ -35,7 +37,7 @@ export function settingsToml(fields: readonly SettingField[], values: Readonly<R
   return `# Settings of an Understudy prover agent. Check them with: understudy agent doctor\n\n${parts.join('\n\n')}\n`;
 }
 
-const isTable = ({ example }: SettingField) => example?.startsWith('[') ?? false;
+const isTable = ({ example }: SettingField) => /^\[[a-z]/.test(example ?? '');
 
 function linesOf(setting: SettingField, value: unknown): string {
   const name = setting.key.split('.').slice(1).join('.');
@@ -46,7 +48,7 @@ function linesOf(setting: SettingField, value: unknown): string {
 function valueLines(setting: SettingField, name: string, value: unknown): string {
   if (isTable(setting)) {
     if (value && Object.keys(value).length > 0)
-      return stringify({ [setting.key]: value }).replace(/^\["(.*)"\]/, '[$1]');
+      return stringify({ [setting.key]: value }).replace(/^\["([^"]*)"/gm, '[$1');
     return setting.example!.replace(/^/gm, '# ');
   }
   if (value !== undefined && value !== null) return `${name} = ${tomlOf(value)}`;

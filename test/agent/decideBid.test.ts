@@ -1,12 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BidInput, decideBid, pricesOf } from '#agent/bidding/decideBid.js';
+import { PLAIN_COSTS } from '#agent/bidding/costModel.js';
+import { type BidInput, decideBid, type Pricing } from '#agent/bidding/decideBid.js';
+import { ANY_WORK } from '#agent/bidding/priceOverride.js';
 import { bidFlaw } from '#market/commands/placeBid.js';
 import { finishAtMs } from '#market/load.js';
 import { bondMaxWei } from '#protocol/bonds.js';
 import { bidSchema } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
+import type { Address } from '#protocol/units.js';
 import { BLOCK_ID, OTHER } from './agentFixtures.js';
+
+const REQUESTER: Address = `0x${'0e'.repeat(20)}`;
+const PRICING: Pricing = {
+  ...PLAIN_COSTS,
+  ...ANY_WORK,
+  pricePerSecondWei: 1_000n,
+  strategy: 'cost-plus',
+  maxBondWei: null,
+};
 
 const input = (more: Partial<BidInput> = {}, round: Partial<BidInput['round']> = {}): BidInput => ({
   round: {
@@ -21,7 +33,12 @@ const input = (more: Partial<BidInput> = {}, round: Partial<BidInput['round']> =
     ...round,
   },
   prover: OTHER,
-  pricing: { pricePerSecondWei: 1_000n, priceWei: null, standbyWei: null },
+  request: { requester: REQUESTER, pricing: 'vickrey', maxPriceWei: 1_000_000n },
+  pricing: PRICING,
+  circuitName: 'transferRollup',
+  odds: { calledPpm: 50_000, missedPpm: 50_000 },
+  cleared: [],
+  atRiskWei: 0n,
   promisedMs: 10_000,
   slots: 1,
   committedMs: 0,
@@ -37,13 +54,6 @@ const codeOf = (more: Partial<BidInput>, round: Partial<BidInput['round']> = {})
 };
 
 describe('the decision to bid', () => {
-  it('asks by promised time, a twentieth of it for standing by, rounding up', () => {
-    const pricing = { pricePerSecondWei: 1_000n, priceWei: null, standbyWei: null };
-    expect(pricesOf(pricing, 10_001)).toEqual({ priceWei: 10_001n, standbyWei: 500n });
-    expect(pricesOf({ ...pricing, pricePerSecondWei: 1n }, 1)).toEqual({ priceWei: 1n, standbyWei: 0n });
-    expect(pricesOf({ ...pricing, priceWei: 7n, standbyWei: 3n }, 10_001)).toEqual({ priceWei: 7n, standbyWei: 3n });
-  });
-
   it.each([
     ['circuitUnknown', { promisedMs: null }, {}],
     ['roundClosed', { nowMs: 1_000 }, {}],
@@ -52,6 +62,19 @@ describe('the decision to bid', () => {
     ['aboveMaxPrice', {}, { maxPriceWei: '9999' }],
     ['noBond', { freeWei: 2_099_999n }, {}],
     ['bid', { freeWei: 2_100_000n }, {}],
+    [
+      'noBond',
+      { freeWei: 2_100_000n, request: { requester: REQUESTER, pricing: 'first', maxPriceWei: 1_000_001n } },
+      {},
+    ],
+    ['notWanted', { pricing: { ...PRICING, denyRequesters: [REQUESTER] } }, {}],
+    ['notWanted', { pricing: { ...PRICING, allowRequesters: [OTHER] } }, {}],
+    ['notWanted', { pricing: { ...PRICING, denyCircuits: ['transferRollup'] } }, {}],
+    ['notWanted', { pricing: { ...PRICING, allowCircuits: ['another'] } }, {}],
+    ['bid', { pricing: { ...PRICING, allowCircuits: ['transferRollup'], allowRequesters: [REQUESTER] } }, {}],
+    ['bondAtRisk', { pricing: { ...PRICING, maxBondWei: 2_099_999n } }, {}],
+    ['bondAtRisk', { pricing: { ...PRICING, maxBondWei: 3_000_000n }, atRiskWei: 900_001n }, {}],
+    ['bid', { pricing: { ...PRICING, maxBondWei: 3_000_000n }, atRiskWei: 900_000n }, {}],
     ['bid', {}, { deadlineMs: 13_000 }],
     ['bid', { committedMs: 90_000 }, {}],
   ] as const)('says %s where it should', (code, more, round) => {
@@ -70,7 +93,7 @@ describe('the decision to bid', () => {
   });
 
   it('never asks above the max price to stand by', () => {
-    const decision = decideBid(input({ pricing: { pricePerSecondWei: 1n, priceWei: 1n, standbyWei: 2_000_000n } }));
+    const decision = decideBid(input({ pricing: { ...PRICING, priceWei: 1n, standbyWei: 2_000_000n } }));
     expect(decision.ok && decision.bid.standbyWei).toBe('1000000');
   });
 
@@ -95,5 +118,42 @@ describe('the decision to bid', () => {
         expect(finishMs).toBeLessThanOrEqual(deadlineMs - DEFAULT_PARAMETERS.deliveryMarginMs);
       }),
     );
+  });
+
+  it('never lets bonds come to more than the operator risks, and offers more jobs the more that is', () => {
+    const wei = fc.bigInt({ min: 0n, max: 10n ** 8n });
+    const jobs = (maxBondWei: bigint, atRiskWei: bigint) => {
+      const decision = decideBid(input({ pricing: { ...PRICING, maxBondWei }, atRiskWei }));
+      if (decision.ok) expect(atRiskWei + decision.bondsWei <= maxBondWei).toBe(true);
+      const perJobWei = bondMaxWei(1_000_000n, DEFAULT_PARAMETERS);
+      if (decision.ok) expect(decision.bondsWei).toBe(perJobWei * BigInt(decision.bid.maxJobs));
+      return decision.ok ? decision.bid.maxJobs : 0;
+    };
+    fc.assert(
+      fc.property(wei, wei, wei, (cap, atRisk, more) => {
+        expect(jobs(cap + more, atRisk)).toBeGreaterThanOrEqual(jobs(cap, atRisk));
+        expect(jobs(cap, atRisk + more)).toBeLessThanOrEqual(jobs(cap, atRisk));
+      }),
+    );
+  });
+
+  it('gives the figures with a no', () => {
+    expect(decideBid(input({}, { maxPriceWei: '9999' }))).toMatchObject({
+      code: 'aboveMaxPrice',
+      figures: { priceWei: '10000', costWei: '10000', maxPriceWei: '9999' },
+    });
+    expect(decideBid(input({ committedMs: 90_001 }))).toMatchObject({
+      code: 'tooLittleTime',
+      figures: { promisedMs: 10_000, committedMs: 90_001, leftMs: 100_000 },
+    });
+  });
+
+  it('asks its bare cost where the market sets the price, when it is adaptive', () => {
+    const asked = (more: Partial<Pricing>) => {
+      const decision = decideBid(input({ pricing: { ...PRICING, marginPercent: 25, ...more } }));
+      return decision.ok && decision.bid.priceWei;
+    };
+    expect(asked({})).toBe('12500');
+    expect(asked({ strategy: 'adaptive' })).toBe('10000');
   });
 });

@@ -5,10 +5,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Entry } from '#protocol/entries.js';
+import type { BlockRequest } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { REJECTIONS, type RejectionCode } from '#protocol/rejections.js';
 import type { Route } from '#protocol/route.js';
 import { ROUTES, type RouteName } from '#protocol/routes.js';
+import type { Hex } from '#protocol/units.js';
+import type { BlockView } from '#protocol/views.js';
 
 /** Parts of a request after its route's schemas. */
 // biome-ignore lint/suspicious/noExplicitAny: one handler type for all routes of a test's server
@@ -49,6 +52,54 @@ export const FAKE_MARKET = {
   treeSize: 0,
 };
 
+const { scoreOutcomesMin, scoreOnTimePpmMin, scoreLatencyPctMax, scoreReachablePpmMin, recordWindowMs, outcomesMax } =
+  DEFAULT_PARAMETERS;
+const LINE = {
+  scoreOutcomesMin,
+  scoreOnTimePpmMin,
+  scoreLatencyPctMax,
+  scoreReachablePpmMin,
+  recordWindowMs,
+  outcomesMax,
+};
+
+const ETHER = (10n ** 18n).toString();
+
+/** A block whose requester pays up to one ether a job. */
+export function blockOf(blockId: Hex, request: Partial<BlockRequest> = {}): BlockView {
+  return {
+    blockId,
+    request: {
+      requester: `0x${'0e'.repeat(20)}`,
+      nonce: 1,
+      label: 'test',
+      circuitId: `0x${'cc'.repeat(32)}`,
+      blockHash: `0x${'00'.repeat(32)}`,
+      deadlineMs: 1,
+      bidWindowsMs: [1_000],
+      roundPricesWei: [ETHER],
+      maxPriceWei: ETHER,
+      missCostWei: ETHER,
+      backup: 'market',
+      minSuccessPpm: 0,
+      maxOwnerShareBps: 10_000,
+      allowedOwners: [],
+      award: 'cheapest',
+      pricing: 'vickrey',
+      sealing: 'receipt',
+      pool: 'open',
+      ...request,
+    },
+    status: 'open',
+    submittedAtMs: 1,
+    completedAtMs: null,
+    jobIds: [],
+    roundIds: [],
+    provenCount: 0,
+    expiredCount: 0,
+  };
+}
+
 /** Starts the server. Market, login, registration and an account with money are answered unless `handlers` say other. */
 export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoordinator> {
   const accepted = { digest: `0x${'00'.repeat(32)}`, firstIndex: 0, entryCount: 1, atMs: Date.now() };
@@ -61,6 +112,8 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
       lastNonce: 0,
       prover: null,
     }),
+    getScores: ({ params }) => ({ prover: params.address, nowMs: Date.now(), line: LINE, scores: [] }),
+    getBlock: ({ params }) => blockOf(params.blockId),
     registerProver: () => accepted,
     listChallenges: () => ({ challenges: [] }),
     getLoginNonce: () => ({ nonce: 'abcdefgh12345678', expiresAtMs: Date.now() + 60_000 }),

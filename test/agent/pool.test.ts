@@ -27,6 +27,9 @@ const input = (more: Partial<PoolInput> = {}): PoolInput => ({
   committedMs: 0,
   freeWei: 1_000n,
   bondWei: 50n,
+  atRiskWei: 0n,
+  maxBondWei: null,
+  unwanted: null,
   parameters: { deliveryMarginMs: 2_000 },
   nowMs: NOW,
   ...more,
@@ -50,6 +53,9 @@ describe('whether to prove a pooled job', () => {
     expect(codeOf({ priceWei: 1_100n })).toBe('tooLittleTime');
     expect(codeOf({ committedMs: 94_000 })).toBe('tooLittleTime');
     expect(codeOf({ freeWei: 49n })).toBe('noBond');
+    expect(codeOf({ unwanted: 'denied' })).toBe('notWanted');
+    expect(codeOf({ atRiskWei: 51n, maxBondWei: 100n })).toBe('bondAtRisk');
+    expect(codeOf({ atRiskWei: 50n, maxBondWei: 100n })).toBeNull();
   });
 });
 
