@@ -24,6 +24,7 @@ import { isLoopback } from './loopback.js';
 import { MarketReads } from './marketReads.js';
 import { BODY_LIMIT_BYTES, mountRoutes } from './mountRoutes.js';
 import { problemOf, problemOfError, sendProblem } from './problem.js';
+import { mountTiles } from './tiles.js';
 import { zodCompiler } from './zodCompiler.js';
 
 /** How long a request may take to arrive, in milliseconds. */
@@ -74,6 +75,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const checkResponses = deps.options?.checkResponses ?? false;
   mountRoutes(app, { handlers: handlersOf(deps, feed, tokens), tokens, nowMs, checkResponses });
   mountDocs(app);
+  mountTiles(app, deps);
   await mountExplorer(app, deps);
   return app;
 }

@@ -4,7 +4,8 @@
  */
 import { type JudgedProof, Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
-import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
 import type { VerifierPool } from '#verifier/verifierPool.js';
 import { checkpointFlaw, claimedSize, LOG_PAGE, type LogSource } from './walkLog.js';
 
@@ -40,7 +41,7 @@ export async function replayLog(
     const leaves = await source.entries(frontier.size, Math.min(LOG_PAGE, claimed - frontier.size));
     if (leaves.length === 0) flaw = `the log ends at ${frontier.size}, its checkpoint says ${claimed}`;
     for (const leaf of leaves) {
-      frontier = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf))).frontier;
+      frontier = appendLeaf(frontier, entryLeafHash(leaf)).frontier;
       flaw ??= replay.pushLeaf(leaf);
     }
     const rejudged = await Promise.all(verdicts);

@@ -3,7 +3,8 @@ import type { Entry, EntryOf } from '#protocol/entries.js';
 import { parseEntry } from '#protocol/entries.js';
 import { openCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
-import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
 import { parseVerifierKey } from '#protocol/log/verifierKey.js';
 
 /** Where a log is read from. */
@@ -62,7 +63,7 @@ export async function walkLog(
       const entry = readEntry(leaf);
       if (!entry) return { size: frontier.size, flaw: `entry ${frontier.size} is not an entry` };
       if (entry.type === 'marketOpened') market ??= entry;
-      frontier = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf))).frontier;
+      frontier = appendLeaf(frontier, entryLeafHash(leaf)).frontier;
       onEntry(entry);
     }
   }

@@ -8,7 +8,8 @@ import type { MarketState } from '#market/state.js';
 import { wakeUpsByEntity } from '#market/wakeUps.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
-import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
+import { entryLeafHash, leafOf, stubOf } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, type Frontier, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import type { Hex } from '#protocol/units.js';
 import { type LogHead, readHead } from './loadState.js';
@@ -60,12 +61,13 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
     );
     for (const { index, leaf } of rows) {
       if (Number(index) !== frontier.size) problems.push(`the log has no entry ${frontier.size}`);
-      const grown = appendLeaf(frontier, leafHash(new TextEncoder().encode(leaf)));
+      const grown = appendLeaf(frontier, entryLeafHash(leaf));
       frontier = grown.frontier;
       addToTiles(tiles, grown.completed);
       const flaw = replay.pushLeaf(leaf);
       if (flaw) return [...problems, flaw];
     }
+    problems.push(...(await compareLongEntries(client, rows)));
     problems.push(...(await comparePostings(client, rows)));
     problems.push(...(await compareRows(client, expected, counts)));
     expected.clear();
@@ -196,6 +198,21 @@ async function compareTiles(
       key.split('/'),
     );
     if (!rows[0]?.hashes.equals(Buffer.concat(hashes))) problems.push(`tile ${key} is not that of the log`);
+  }
+  return problems;
+}
+
+/** Each entry that stands in the tree as a stub can be found by its hash. */
+async function compareLongEntries(client: PoolClient, entries: { index: string; leaf: string }[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { index, leaf } of entries) {
+    const stub = stubOf(Buffer.from(leafOf(leaf)).toString('utf8'));
+    if (!stub) continue;
+    const { rows } = await client.query<{ index: string }>('SELECT index FROM long_entries WHERE sha256 = $1', [
+      stub.sha256,
+    ]);
+    if (rows[0]?.index !== index)
+      problems.push(`entry ${index} is longer than a bundle holds and has no row by its hash`);
   }
   return problems;
 }

@@ -15,7 +15,8 @@ import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { signCheckpoint } from '#protocol/log/checkpoint.js';
-import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, type Frontier, rootOf } from '#protocol/log/merkleTree.js';
 import type { Hex } from '#protocol/units.js';
 import { isFinal, knownAnswers } from './answers.js';
 import type { CommittedEntry, Journal, Outcome, PrivateRows } from './journalPort.js';
@@ -275,7 +276,7 @@ class Writer implements Journal {
     const index = this.live.size;
     evolve(this.live, entry);
     touch(writes.touched, this.live, entry);
-    const grown = appendLeaf(this.frontier, leafHash(new TextEncoder().encode(leaf)));
+    const grown = appendLeaf(this.frontier, entryLeafHash(leaf));
     this.frontier = grown.frontier;
     writes.treeNodes.push(...grown.completed);
     writes.entries.push({ index, entry, leaf });

@@ -2,11 +2,16 @@
 import type { PoolClient } from 'pg';
 import { type MarketState, type OpenedBid, recordKey } from '#market/state.js';
 import type { WakeUp } from '#market/wakeUps.js';
+import { ENTRY_BYTES_MAX } from '#protocol/log/entryBundle.js';
+import { leafOf, stubOf } from '#protocol/log/logLeaf.js';
 import type { TreeNode } from '#protocol/log/merkleTree.js';
 import type { Bid, BidCommitment } from '#protocol/messages.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { CommittedEntry } from './journalPort.js';
 import { jobToView, marketFactsOf, roundToRow, type Touched, wakeUpsOfTouched } from './projection.js';
+
+/** Bytes that one UTF-16 unit can take in UTF-8. */
+const BYTES_PER_UNIT_MAX = 3;
 
 /** Everything that one batch adds. */
 export interface BatchWrites {
@@ -62,6 +67,18 @@ async function writeEntries(client: PoolClient, entries: CommittedEntry[]): Prom
       entries.map(({ entry }) => entry.atMs),
       entries.map(({ leaf }) => leaf),
     ],
+  );
+  // Nearly all entries are short by far, in any spelling: only what may be long is looked at.
+  const long = entries.flatMap(({ index, leaf }) => {
+    const stub =
+      leaf.length * BYTES_PER_UNIT_MAX > ENTRY_BYTES_MAX ? stubOf(Buffer.from(leafOf(leaf)).toString()) : null;
+    return stub ? [{ index, sha256: stub.sha256 }] : [];
+  });
+  await upsert(
+    client,
+    `INSERT INTO long_entries (sha256, index)
+     SELECT sha256, index FROM jsonb_to_recordset($1::jsonb) AS x(sha256 text, index bigint)`,
+    long,
   );
 }
 

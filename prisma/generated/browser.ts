@@ -33,6 +33,11 @@ export type Entry = Prisma.EntryModel
  */
 export type LogTile = Prisma.LogTileModel
 /**
+ * Model LongEntry
+ * Entries too long for an entry bundle, by the SHA-256 (hexadecimal) under which the tree has them.
+ */
+export type LongEntry = Prisma.LongEntryModel
+/**
  * Model Command
  * The first answer to each message, by its digest: every acceptance, and the rejections that time cannot cure.
  */

@@ -11,6 +11,7 @@
 export type * from './models/LogHead.js'
 export type * from './models/Entry.js'
 export type * from './models/LogTile.js'
+export type * from './models/LongEntry.js'
 export type * from './models/Command.js'
 export type * from './models/SealedBid.js'
 export type * from './models/BidCommitment.js'

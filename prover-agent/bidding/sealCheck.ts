@@ -1,7 +1,8 @@
 import { openCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
-import { equalBytes, leafHash } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
+import { equalBytes } from '#protocol/log/merkleTree.js';
 import { parseVerifierKey } from '#protocol/log/verifierKey.js';
 import type { Hex } from '#protocol/units.js';
 import type { Session } from '../client/session.js';
@@ -36,7 +37,7 @@ export async function sealFlaw(session: Session, sealed: SealedCommitment): Prom
   if (size <= sealedEntryIndex) return `the checkpoint is of ${size} entries and does not reach ${sealedEntryIndex}`;
   const leaf = listed.entries.find((entry) => entry.index === index)?.leaf;
   if (leaf === undefined) return `the log does not show entry ${index}`;
-  const hash = leafHash(new TextEncoder().encode(leaf));
+  const hash = entryLeafHash(leaf);
   const path = view.inclusionProof.map(bytesOf);
   if (!equalBytes(hash, bytesOf(view.leafHash))) return `entry ${index} is not the one that is proven`;
   if (!verifyInclusion({ index, size, leafHash: hash, path, root })) return `entry ${index} is not in the checkpoint`;

@@ -400,6 +400,7 @@ export const ModelName = {
   LogHead: 'LogHead',
   Entry: 'Entry',
   LogTile: 'LogTile',
+  LongEntry: 'LongEntry',
   Command: 'Command',
   SealedBid: 'SealedBid',
   BidCommitment: 'BidCommitment',
@@ -434,7 +435,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "logHead" | "entry" | "logTile" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat"
+    modelProps: "logHead" | "entry" | "logTile" | "longEntry" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -657,6 +658,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.LogTileCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.LogTileCountAggregateOutputType> | number
+        }
+      }
+    }
+    LongEntry: {
+      payload: Prisma.$LongEntryPayload<ExtArgs>
+      fields: Prisma.LongEntryFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.LongEntryFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.LongEntryFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        findFirst: {
+          args: Prisma.LongEntryFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.LongEntryFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        findMany: {
+          args: Prisma.LongEntryFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>[]
+        }
+        create: {
+          args: Prisma.LongEntryCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        createMany: {
+          args: Prisma.LongEntryCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.LongEntryCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>[]
+        }
+        delete: {
+          args: Prisma.LongEntryDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        update: {
+          args: Prisma.LongEntryUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        deleteMany: {
+          args: Prisma.LongEntryDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.LongEntryUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.LongEntryUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>[]
+        }
+        upsert: {
+          args: Prisma.LongEntryUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LongEntryPayload>
+        }
+        aggregate: {
+          args: Prisma.LongEntryAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateLongEntry>
+        }
+        groupBy: {
+          args: Prisma.LongEntryGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.LongEntryGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.LongEntryCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.LongEntryCountAggregateOutputType> | number
         }
       }
     }
@@ -2135,6 +2210,14 @@ export const LogTileScalarFieldEnum = {
 export type LogTileScalarFieldEnum = (typeof LogTileScalarFieldEnum)[keyof typeof LogTileScalarFieldEnum]
 
 
+export const LongEntryScalarFieldEnum = {
+  sha256: 'sha256',
+  index: 'index'
+} as const
+
+export type LongEntryScalarFieldEnum = (typeof LongEntryScalarFieldEnum)[keyof typeof LongEntryScalarFieldEnum]
+
+
 export const CommandScalarFieldEnum = {
   digest: 'digest',
   kind: 'kind',
@@ -2628,6 +2711,7 @@ export type GlobalOmitConfig = {
   logHead?: Prisma.LogHeadOmit
   entry?: Prisma.EntryOmit
   logTile?: Prisma.LogTileOmit
+  longEntry?: Prisma.LongEntryOmit
   command?: Prisma.CommandOmit
   sealedBid?: Prisma.SealedBidOmit
   bidCommitment?: Prisma.BidCommitmentOmit

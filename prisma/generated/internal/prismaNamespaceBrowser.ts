@@ -54,6 +54,7 @@ export const ModelName = {
   LogHead: 'LogHead',
   Entry: 'Entry',
   LogTile: 'LogTile',
+  LongEntry: 'LongEntry',
   Command: 'Command',
   SealedBid: 'SealedBid',
   BidCommitment: 'BidCommitment',
@@ -119,6 +120,14 @@ export const LogTileScalarFieldEnum = {
 } as const
 
 export type LogTileScalarFieldEnum = (typeof LogTileScalarFieldEnum)[keyof typeof LogTileScalarFieldEnum]
+
+
+export const LongEntryScalarFieldEnum = {
+  sha256: 'sha256',
+  index: 'index'
+} as const
+
+export type LongEntryScalarFieldEnum = (typeof LongEntryScalarFieldEnum)[keyof typeof LongEntryScalarFieldEnum]
 
 
 export const CommandScalarFieldEnum = {

@@ -2,7 +2,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
-import { leafHash } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
 import { client } from '../data/client.js';
 import type { LogWatch } from './logWatch.js';
 
@@ -17,7 +17,7 @@ export type EntryCheck =
  * Throws when the coordinator does not answer.
  */
 export async function checkEntry(watch: LogWatch, index: number, leaf: string): Promise<EntryCheck> {
-  const hash = leafHash(new TextEncoder().encode(leaf));
+  const hash = entryLeafHash(leaf);
   const hex = bytesToHex(hash);
   const broken = (fault: string): EntryCheck => ({ ok: false, leafHash: hex, fault });
   const shape = shapeFlaw(leaf);

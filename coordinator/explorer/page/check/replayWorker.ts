@@ -7,7 +7,8 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { clearingInput } from '#market/commands/closeRound.js';
 import { Replay } from '#market/replay.js';
 import type { EntryOf } from '#protocol/entries.js';
-import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#protocol/log/merkleTree.js';
+import { entryLeafHash } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
 import { checkSigner } from '#protocol/signature.js';
 import { digestOf } from '#protocol/typedData.js';
 import { client } from '../data/client.js';
@@ -28,7 +29,6 @@ addEventListener('message', ({ data }: MessageEvent<ReplayOrder>) => {
 async function replayTo({ roundId, clearedIndex }: ReplayOrder): Promise<ReplayOutcome> {
   const startedMs = performance.now();
   const replay = new Replay({ checkSignatures: false });
-  const utf8 = new TextEncoder();
   const seen: { candidates: SeenCandidate[]; bidsChecked: number } = { candidates: [], bidsChecked: 0 };
   let frontier = emptyFrontier();
   let divergence: string | null = null;
@@ -39,7 +39,7 @@ async function replayTo({ roundId, clearedIndex }: ReplayOrder): Promise<ReplayO
     for (const { leaf } of entries) {
       if (frontier.size === clearedIndex) Object.assign(seen, lookAt(replay, roundId, leaf));
       divergence ??= replay.pushLeaf(leaf);
-      frontier = appendLeaf(frontier, leafHash(utf8.encode(leaf))).frontier;
+      frontier = appendLeaf(frontier, entryLeafHash(leaf)).frontier;
     }
     say({ kind: 'progress', done: frontier.size, total: clearedIndex + 1 });
   }

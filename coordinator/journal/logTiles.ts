@@ -1,0 +1,36 @@
+/** Tiles, entry bundles and long entries as they are served: read from their rows, never made anew. */
+import type { Pool } from 'pg';
+import { encodeEntryBundle } from '#protocol/log/entryBundle.js';
+import { leafOf } from '#protocol/log/logLeaf.js';
+import { type EntryBundle, TILE_WIDTH, type Tile } from '#protocol/log/tiles.js';
+
+const HASH_BYTES = 32;
+
+/** The bytes of a tile; null when the tree has no such hashes yet. */
+export async function readTile(pool: Pool, { level, index, width }: Tile): Promise<Uint8Array | null> {
+  const { rows } = await pool.query<{ hashes: Buffer }>(
+    'SELECT substring(hashes FROM 1 FOR $3) AS hashes FROM log_tiles WHERE level = $1 AND index = $2',
+    [level, index, width * HASH_BYTES],
+  );
+  const hashes = rows[0]?.hashes;
+  return hashes?.length === width * HASH_BYTES ? new Uint8Array(hashes) : null;
+}
+
+/** The bytes of an entry bundle; null when the log has no such entries yet. */
+export async function readEntryBundle(pool: Pool, { index, width }: EntryBundle): Promise<Uint8Array | null> {
+  const from = index * TILE_WIDTH;
+  const { rows } = await pool.query<{ leaf: string }>(
+    'SELECT leaf FROM entries WHERE index >= $1 AND index < $2 ORDER BY index',
+    [from, from + width],
+  );
+  return rows.length === width ? encodeEntryBundle(rows.map(({ leaf }) => leafOf(leaf))) : null;
+}
+
+/** An entry that the tree has as a stub, by its SHA-256 in hexadecimal; null when there is none. */
+export async function readLongEntry(pool: Pool, sha256: string): Promise<string | null> {
+  const { rows } = await pool.query<{ leaf: string }>(
+    'SELECT leaf FROM long_entries JOIN entries USING (index) WHERE sha256 = $1',
+    [sha256],
+  );
+  return rows[0]?.leaf ?? null;
+}
