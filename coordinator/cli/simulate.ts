@@ -84,7 +84,10 @@ function reportOf(result: FaultSearch, seedsPerSec: number, signed: boolean): st
     rows.map(([what, times]) => [what, String(times)]),
   );
   const hours = (result.simulatedMs / 3_600_000).toFixed(1);
-  const summary = `${result.seeds} seeds (${seedsPerSec} a second), ${hours} hours of virtual time, ${result.events} events, ${result.entries} entries`;
+  const eventsPerSec = Math.round((result.events / result.seeds) * seedsPerSec);
+  const summary =
+    `${result.seeds} seeds (${seedsPerSec} a second), ${hours} hours of virtual time, ${result.events} events ` +
+    `(${eventsPerSec} a second), ${result.entries} entries`;
   const found = result.found.map(
     ({ seed, violations }) =>
       `seed ${seed}: ${violations[0]}\n  $ understudy simulate faults --seed ${seed} --trace${signed ? ' --signed' : ''}`,
