@@ -3,12 +3,14 @@ import { EXIT } from './agent/exitCodes.js';
 
 /** What `understudy agent` can do; without a name it runs. Each is loaded only when it is called. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./agent/init.js')).initCommand(),
   run: async () => (await import('./agent/run.js')).runCommand(),
+  authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),
   settings: async () => (await import('./agent/settings.js')).settingsCommand(),
 };
 
 /** Errors that the caller can put right by other flags, settings or files. */
-const USAGE_ERRORS = ['ConfigError', 'KeyFileError', 'RangeError'];
+const USAGE_ERRORS = ['ConfigError', 'KeyFileError', 'RangeError', 'RegistrationError', 'QuestionsEnded'];
 
 /**
  * `understudy agent`: runs a prover until it is stopped, or another of its subcommands.

@@ -42,6 +42,25 @@ function flagValue({ schema }: SettingField, value: unknown): unknown {
   return /^-?[0-9]+([.][0-9]+)?$/.test(value) ? Number(value) : value;
 }
 
+/** What flags say, as the settings file spells it: numbers as numbers, and backends as a table. */
+export function fileValues(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const setting of AGENT_SETTINGS) {
+    const value = flags[setting.field];
+    if (value === undefined) continue;
+    if (Array.isArray(value)) values[setting.field] = Object.fromEntries(value.map((one) => splitOnce(String(one))));
+    else values[setting.field] = isAmount(setting) ? BigInt(value as string) : flagValue(setting, value);
+  }
+  return values;
+}
+
+const isAmount = ({ schema }: SettingField) => unwrap(schema).inner instanceof z.ZodPipe && schema.safeParse(0).success;
+
+function splitOnce(choice: string): [string, string] {
+  const at = choice.indexOf('=');
+  return [choice.slice(0, at), choice.slice(at + 1)];
+}
+
 interface Told {
   file: SettingsFile | null;
   flags: Readonly<Record<string, unknown>>;

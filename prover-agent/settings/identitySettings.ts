@@ -41,9 +41,20 @@ export const IDENTITY_SETTINGS = {
     {
       key: 'key.file',
       flag: '--key-file <file>',
-      says: 'The prover’s key: `{ "privateKey": "0x.." }`, made (mode 0600) when missing. One that others may read is refused. The environment variable UNDERSTUDY_KEY takes its place.',
+      says: 'The prover’s key: an Ethereum keystore (version 3), or `{ "privateKey": "0x.." }`, which others may not read. Made (mode 0600) when missing. Or set UNDERSTUDY_KEY to the key itself.',
       range: 'a file',
       example: '"prover.json"',
+      isPath: true,
+    },
+    filePath().nullable().default(null),
+  ),
+  passwordFile: setting(
+    {
+      key: 'key.password_file',
+      flag: '--password-file <file>',
+      says: 'A file with the keystore’s password, which others may not read. Or set UNDERSTUDY_KEY_PASSWORD; else it is asked for at the terminal.',
+      range: 'a file',
+      example: '"prover.password"',
       isPath: true,
     },
     filePath().nullable().default(null),
@@ -63,7 +74,7 @@ export const IDENTITY_SETTINGS = {
     {
       key: 'key.owner_file',
       flag: '--owner-key-file <file>',
-      says: 'The owner’s key file, when it is on this machine: signs the registration, needed once.',
+      says: 'The owner’s key file, when it is on this machine: signs the registration, needed once. A keystore’s password is in UNDERSTUDY_OWNER_PASSWORD, or is asked for.',
       range: 'a file',
       example: '"owner.json"',
       isPath: true,

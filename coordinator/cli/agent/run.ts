@@ -32,7 +32,7 @@ export function runCommand(): Command {
 async function runWith(values: FlagValues): Promise<void> {
   const source = sourceOf(values);
   const settings = readAgentSettings(source);
-  const accounts = openAccounts(settings);
+  const accounts = await openAccounts(settings);
   const { address } = accounts.account;
   const config = withDataDir(settings, address);
   const { file } = source;
@@ -46,6 +46,8 @@ async function runWith(values: FlagValues): Promise<void> {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  // Whoever reads the log may go away; the agent holds bonds and goes on.
+  process.stdout.on('error', () => {});
   const log = jsonLog((line) => process.stdout.write(`${line}\n`));
   try {
     await runAgent(config, { ...accounts, watched, log, signal: stop.signal });

@@ -33,8 +33,8 @@ function optionOf(setting: SettingField): Option {
   return option.argParser((one: string, others: string[] | undefined) => [...(others ?? []), one]);
 }
 
-/** Where the settings are, by the flags: a file, the flags themselves, or both. */
-export function sourceOf(values: FlagValues): SettingsSource {
+/** What the flags say of the settings, by the settings' names. */
+export function flagsOf(values: FlagValues): Record<string, unknown> {
   const flags: Record<string, unknown> = {};
   for (const { flag, field } of AGENT_SETTINGS) {
     if (!flag) continue;
@@ -42,6 +42,23 @@ export function sourceOf(values: FlagValues): SettingsSource {
     // Commander sets what `--no-x` switches off to true unless the flag is given.
     if (value !== undefined && !(flag.startsWith('--no-') && value === true)) flags[field] = value;
   }
+  return flags;
+}
+
+/** Checks what flags say, as far as they say anything. Throws ConfigError. */
+export function checkFlags(flags: Readonly<Record<string, unknown>>): void {
+  readAgentSettings({ file: null, flags: { coordinator: 'http://127.0.0.1:8787', ...settingsAmong(flags) } });
+}
+
+function settingsAmong(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(flags).filter(([field]) => AGENT_SETTINGS.some((one) => one.field === field)),
+  );
+}
+
+/** Where the settings are, by the flags: a file, the flags themselves, or both. */
+export function sourceOf(values: FlagValues): SettingsSource {
+  const flags = flagsOf(values);
   const given = values.config === undefined ? null : resolve(String(values.config));
   const file = given ?? (flags.coordinator === undefined && existsSync(DEFAULT_FILE) ? resolve(DEFAULT_FILE) : null);
   return { file, flags };
