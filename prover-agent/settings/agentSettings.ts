@@ -48,7 +48,9 @@ export function fileValues(flags: Readonly<Record<string, unknown>>): Record<str
   for (const setting of AGENT_SETTINGS) {
     const value = flags[setting.field];
     if (value === undefined) continue;
-    if (Array.isArray(value)) values[setting.field] = Object.fromEntries(value.map((one) => splitOnce(String(one))));
+    if (Array.isArray(value) && setting.field !== 'backends') values[setting.field] = value;
+    else if (Array.isArray(value))
+      values[setting.field] = Object.fromEntries(value.map((one) => splitOnce(String(one))));
     else values[setting.field] = isAmount(setting) ? BigInt(value as string) : flagValue(setting, value);
   }
   return values;
