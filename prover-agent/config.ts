@@ -34,6 +34,10 @@ export function agentPaths(dataDir: string) {
     lock: join(dataDir, 'agent.lock'),
     artifacts: join(dataDir, 'artifacts'),
     measurements: join(dataDir, 'measurements.json'),
+    /** What zkProofs were expected to take and took. */
+    provingTimes: join(dataDir, 'proving-times.jsonl'),
+    /** What `agent bench` has measured. */
+    bench: join(dataDir, 'bench.json'),
     /** Bids that were committed to and must be opened. */
     unopenedBids: join(dataDir, 'unopened-bids.json'),
     receipts: join(dataDir, 'receipts.jsonl'),

@@ -23,6 +23,7 @@ import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
 import { isProvable, type ProvableCircuit, prepareCircuit } from './proving/provableCircuit.js';
 import { createProver, type ProverFactory } from './proving/prover.js';
+import { ProvingTimes } from './proving/provingTimes.js';
 import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
 
 /** What an agent is run with, beside its settings. */
@@ -78,6 +79,7 @@ async function runLocked(
   const live = new LiveSettings(config);
   if (watched) watchSettings(watched, { live, log, signal: closing.signal });
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
+  const times = new ProvingTimes(agentPaths(config.dataDir).provingTimes);
   const { name, slots } = config;
   log('starting', { prover: account.address, name, slots, coordinator: config.coordinator });
   const session = await openSession({ ...options, baseUrl: config.coordinator });
@@ -85,7 +87,7 @@ async function runLocked(
   await untilReached(options, () => session.logIn());
   const book = new JobBook(account.address);
   const onNews = () => heartbeat.tellNews();
-  const parts = { session, book, circuits, measurements, slots, log, signal: closing.signal };
+  const parts = { session, book, circuits, measurements, times, slots, log, signal: closing.signal };
   const runner = new JobRunner({ ...parts, onStage: onNews });
   const onPassed = () => void agent.catchUp();
   const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });

@@ -11,6 +11,7 @@ import { commitToPool } from './poolCommit.js';
 import type { ProvableCircuit } from './provableCircuit.js';
 import type { MadeProof } from './prover.js';
 import { flawed, ProvingError } from './provingError.js';
+import type { ProvingTimes } from './provingTimes.js';
 
 /** How often a job is tried anew after a failed proof, while there is time for it. */
 const RETRIES_MAX = 8;
@@ -35,6 +36,8 @@ export interface JobRunnerOptions {
   book: JobBook;
   circuits: ReadonlyMap<string, ProvableCircuit>;
   measurements: Measurements;
+  /** Where it is written down what was expected and what came of it. */
+  times: ProvingTimes;
   slots: number;
   log: AgentLog;
   /** Ends all repeating. */
@@ -203,8 +206,10 @@ export class JobRunner {
       const actualMs = Math.round(performance.now() - beganMs);
       measurements.add(circuit.setting, actualMs);
       this.#losses.delete(circuitId);
-      const parts = { witnessMs: made.witnessMs, provingMs: made.provingMs };
-      log('proofMade', { jobId, circuitId, promisedMs, expectedMs: typicalMs, actualMs, ...parts });
+      const { witnessMs, provingMs } = made;
+      const time = { jobId, circuitId, promisedMs, expectedMs: typicalMs, actualMs, witnessMs, provingMs };
+      this.#options.times.add({ atMs: session.clock.nowMs(), ...time });
+      log('proofMade', { ...time, promisesMs: measurements.promisedMs(circuit.setting) });
     } catch (error) {
       this.#fail(job, error);
     }

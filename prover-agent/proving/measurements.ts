@@ -1,20 +1,15 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { PROMISE_SAMPLES_MAX, promisedMsOf } from './promise.js';
 
-/** How many of the newest times are kept for each circuit and setting: few, so that a busy hour is soon forgotten. */
-const SAMPLES_MAX = 10;
-
-/**
- * The promised p95 is the longest of the newest 10 times, times this: a lone sample says little of the 95th percentile,
- * and other work on the machine, fetching and sending take their part.
- */
-const SAFETY_PERCENT = 130;
+/** How many of the newest times are kept for each circuit and setting. */
+const SAMPLES_MAX = PROMISE_SAMPLES_MAX;
 
 /** Times of real work after which the rehearsals of a start count no more: other agents may have started beside it. */
 const REAL_SAMPLES_MIN = 3;
 
-const fileSchema = z.record(z.string().max(256), z.array(z.number().min(0)).min(1).max(SAMPLES_MAX));
+const fileSchema = z.record(z.string().max(256), z.array(z.number().min(1)).min(1).max(SAMPLES_MAX));
 
 /** What a measurement holds for: another number of threads is another prover. */
 export interface MeasuredSetting {
@@ -66,10 +61,10 @@ export class Measurements {
     }
   }
 
-  /** The time to promise in a bid, in milliseconds; null without any measurement. */
+  /** The time to promise in a bid (p95), in milliseconds; null without any measurement. */
   promisedMs(setting: MeasuredSetting | null): number | null {
     const samples = setting ? this.#counting(setting) : undefined;
-    return samples ? Math.ceil((Math.max(...samples) * SAFETY_PERCENT) / 100) : null;
+    return samples ? promisedMsOf(samples) : null;
   }
 
   /** The time a zkProof usually takes (median), in milliseconds; null without any measurement. */

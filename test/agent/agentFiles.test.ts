@@ -8,6 +8,7 @@ import { KeyFileError, openKeyFile } from '#agent/client/keyFile.js';
 import { LockedError, takeLock } from '#agent/client/lockFile.js';
 import { ConfigError, parseAgentConfig } from '#agent/config.js';
 import { Measurements } from '#agent/proving/measurements.js';
+import { promisedMsOf } from '#agent/proving/promise.js';
 import { UnreachableError } from '#protocol/client.js';
 
 let folder: string;
@@ -162,15 +163,16 @@ describe('the settings', () => {
 describe('the measurements', () => {
   const setting = { circuitId: '0xcc', threads: 1, slots: 1, handicap: 1 };
 
-  it('promise the longest of the newest times and 30 % more, from one start to the next', () => {
+  it('promise a p95 of the newest times, from one start to the next', () => {
     const path = join(folder, 'data', 'measurements.json');
     const measurements = new Measurements(path);
     expect(measurements.promisedMs(setting)).toBeNull();
-    for (const ms of [5_000, ...Array.from({ length: 8 }, () => 1_000), 2_000]) measurements.add(setting, ms);
+    const times = [5_000, ...Array.from({ length: 18 }, () => 1_000), 2_000];
+    for (const ms of times) measurements.add(setting, ms);
     const again = new Measurements(path);
-    expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([6_500, 1_000]);
+    expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([promisedMsOf(times), 1_000]);
     again.add(setting, 1_000);
-    expect(again.promisedMs(setting)).toBe(2_600);
+    expect(again.promisedMs(setting)).toBe(promisedMsOf([...times.slice(1), 1_000]));
     expect(again.has({ ...setting, threads: 2 })).toBe(false);
   });
 
@@ -178,12 +180,12 @@ describe('the measurements', () => {
     const path = join(folder, 'measurements.json');
     const measurements = new Measurements(path);
     measurements.rehearse(setting, 9_000);
-    expect([measurements.has(setting), measurements.promisedMs(setting)]).toEqual([true, 11_700]);
+    expect([measurements.has(setting), measurements.promisedMs(setting)]).toEqual([true, promisedMsOf([9_000])]);
     for (const ms of [1_000, 1_100]) measurements.add(setting, ms);
     const again = new Measurements(path);
-    expect(again.promisedMs(setting)).toBe(11_700);
+    expect(again.promisedMs(setting)).toBe(promisedMsOf([9_000, 1_000, 1_100]));
     again.add(setting, 900);
-    expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([1_430, 1_000]);
+    expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([promisedMsOf([1_000, 1_100, 900]), 1_000]);
   });
 
   it('begin anew when the file is broken', () => {
