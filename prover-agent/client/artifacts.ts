@@ -1,22 +1,18 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream, type Dirent } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { pathOf, UnreachableError } from '#protocol/client.js';
-import { ROUTES } from '#protocol/routes.js';
 import type { Hex } from '#protocol/units.js';
+import { type CacheLimits, noteUse } from './artifactCache.js';
+import { downloadArtifact } from './artifactDownload.js';
+import { ArtifactError } from './artifactError.js';
+
+export { ArtifactError } from './artifactError.js';
 
 /** A file of a circuit, named by its SHA-256. */
 export interface ArtifactName {
   sha256: Hex;
   bytes: number;
-}
-
-/** The coordinator serves other bytes than those that were registered. Worth repeating after a while, not at once. */
-export class ArtifactError extends Error {
-  override readonly name = 'ArtifactError';
 }
 
 export interface ArtifactSource {
@@ -27,6 +23,10 @@ export interface ArtifactSource {
   /** A folder whose files are used instead of a download when their hash fits. */
   artifactDir: string | null;
   signal?: AbortSignal;
+  /** Default: nothing is ever removed. */
+  limits?: CacheLimits;
+  /** Silence after which a download is broken off, in milliseconds; default: DOWNLOAD_SILENCE_MS. */
+  silenceMs?: number;
 }
 
 const FOLDER_DEPTH_MAX = 3;
@@ -41,8 +41,9 @@ interface FoundArtifact {
 
 /**
  * Reads an artifact into memory that threads share: from the folder given, else from the cache, else from the
- * coordinator. Its hash is checked whichever way it came; a cached file with another hash is replaced.
- * @throws UnreachableError, or ArtifactError when the coordinator serves something else
+ * coordinator, going on behind what a broken download has left. Its hash is checked whichever way it came; a cached file
+ * with another hash is replaced.
+ * @throws UnreachableError; ArtifactError when the coordinator serves something else; DiskError, which says what to do
  */
 export async function loadArtifact(name: ArtifactName, source: ArtifactSource): Promise<Uint8Array> {
   return (await findArtifact(name, source, true)).bytes!;
@@ -61,11 +62,14 @@ async function findArtifact(name: ArtifactName, source: ArtifactSource, isKept: 
   if (given) return given;
   const path = resolve(source.cacheDir, name.sha256.slice(2));
   const cached = await readChecked(path, name, isKept);
-  if (cached) return cached;
-  await rm(path, { force: true });
-  await download(name, path, source);
+  if (cached) {
+    await noteUse(path);
+    return cached;
+  }
+  await downloadArtifact(name, path, source);
   const fetched = await readChecked(path, name, isKept);
   if (fetched) return fetched;
+  // Whatever was wrong with it, a later download begins at its first byte.
   await rm(path, { force: true });
   throw new ArtifactError(`the coordinator serves something else for artifact ${name.sha256}`);
 }
@@ -110,33 +114,4 @@ async function findInFolder(
     }
   }
   return null;
-}
-
-/** Passes bytes on, and fails on more than `bytesMax` of them: an endless answer must not fill the disk. */
-function atMost(bytesMax: number): Transform {
-  let bytes = 0;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      bytes += chunk.byteLength;
-      if (bytes > bytesMax) done(new Error(`the coordinator sends more than the ${bytesMax} bytes that were named`));
-      else done(null, chunk);
-    },
-  });
-}
-
-/** Downloads beside the final name and renames, so that a broken download is never taken for a file. */
-async function download(name: ArtifactName, path: string, source: ArtifactSource): Promise<void> {
-  const partial = `${path}.${process.pid}.part`;
-  await mkdir(source.cacheDir, { recursive: true });
-  const url = source.baseUrl + pathOf(ROUTES.getArtifact, { sha256: name.sha256 }, {});
-  try {
-    const response = await source.fetch(url, source.signal ? { signal: source.signal } : {});
-    if (!response.ok || !response.body) throw new Error(`the coordinator answered ${response.status}`);
-    const body = Readable.fromWeb(response.body as never);
-    await pipeline(body, atMost(name.bytes), createWriteStream(partial, { mode: 0o600 }));
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw new UnreachableError(`artifact ${name.sha256} could not be downloaded`, { cause: error });
-  }
 }
