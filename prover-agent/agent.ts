@@ -10,7 +10,6 @@ import type { Standing } from './client/standing.js';
 import { type AgentLog, messageOf } from './log.js';
 import type { HeldJob, JobBook } from './proving/jobBook.js';
 import type { JobRunner } from './proving/jobRunner.js';
-import { isProvable } from './proving/provableCircuit.js';
 import { moneyMoved, touchesMoney } from './status/moneyMoved.js';
 
 /** The entries that an agent acts on. */
@@ -47,7 +46,7 @@ export interface AgentParts {
   /** Ends all repeating. */
   signal: AbortSignal;
   /** Called when a circuit was registered. */
-  onCircuit(): void;
+  onCircuit(circuit: EntryOf<'circuitRegistered'>): void;
   /** Called when jobs were taken up: the moment for a heartbeat. */
   onNews(): void;
 }
@@ -70,8 +69,7 @@ export class Agent {
     if ('postings' in entry) this.#tellMoney(entry);
     switch (entry.type) {
       case 'circuitRegistered':
-        // Anybody may register circuits of other kinds, as many as it likes.
-        if (isProvable(entry)) this.#parts.onCircuit();
+        this.#parts.onCircuit(entry);
         break;
       case 'roundOpened':
         if (!this.#isStopping) void bidder.consider(entry);

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { CIRCUIT_SETTINGS } from './settings/circuitSettings.js';
 import { ConfigError } from './settings/configError.js';
 import { EARNING_SETTINGS } from './settings/earningSettings.js';
 import { IDENTITY_SETTINGS } from './settings/identitySettings.js';
@@ -13,7 +14,7 @@ export { ConfigError };
  * accounts, so that settings may be printed.
  */
 export const agentConfigSchema = z
-  .strictObject({ ...IDENTITY_SETTINGS, ...MACHINE_SETTINGS, ...EARNING_SETTINGS })
+  .strictObject({ ...IDENTITY_SETTINGS, ...MACHINE_SETTINGS, ...CIRCUIT_SETTINGS, ...EARNING_SETTINGS })
   .readonly();
 export type AgentConfig = z.output<typeof agentConfigSchema>;
 

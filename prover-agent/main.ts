@@ -1,4 +1,5 @@
 /** The prover agent: follows a market, bids, proves and delivers until it is stopped. */
+import type { EntryOf } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 
 import { Agent, FOLLOWED_TYPES } from './agent.js';
@@ -7,7 +8,6 @@ import { BidMemory } from './bidding/bidMemory.js';
 import { openBidding } from './bidding/openBidding.js';
 import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
-import { ArtifactError, type ArtifactName, loadArtifact, locateArtifact } from './client/artifacts.js';
 import { followFeed } from './client/feed.js';
 import { Heartbeat } from './client/heartbeat.js';
 import { takeLock } from './client/lockFile.js';
@@ -18,10 +18,11 @@ import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
 import { clearWork } from './proving/backends/boundedProgram.js';
 import { Challenges } from './proving/challenges.js';
+import { CircuitShelf } from './proving/circuitShelf.js';
 import { JobBook } from './proving/jobBook.js';
 import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
-import { isProvable, type ProvableCircuit, prepareCircuit } from './proving/provableCircuit.js';
+import type { ProvableCircuit } from './proving/provableCircuit.js';
 import { createProver, type ProverFactory } from './proving/prover.js';
 import { ProvingTimes } from './proving/provingTimes.js';
 import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
@@ -88,7 +89,8 @@ async function runLocked(
   const book = new JobBook(account.address);
   const onNews = () => heartbeat.tellNews();
   const parts = { session, book, circuits, measurements, times, slots, log, signal: closing.signal };
-  const runner = new JobRunner({ ...parts, onStage: onNews });
+  const isComing = (id: string) => shelf.isComing(id);
+  const runner = new JobRunner({ ...parts, onStage: onNews, isComing });
   const onPassed = () => void agent.catchUp();
   const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });
   const memory = new BidMemory(session, log);
@@ -106,11 +108,13 @@ async function runLocked(
     signal,
   };
   const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
-  // A circuit must not be prepared twice by two looks at the list.
-  const prepare = oneAfterAnother(() =>
-    prepareCircuits(config, options, { session, circuits, measurements, challenges }),
-  );
-  const onCircuit = () => void prepare().catch((error) => log('circuitFailed', { reason: messageOf(error) }));
+  const shelf = new CircuitShelf({
+    ...{ config, session, circuits, measurements, challenges, log, signal },
+    fetch: options.fetch ?? fetch,
+    createProver: options.createProver ?? createProver,
+    onReady: () => runner.pump(),
+  });
+  const onCircuit = (circuit: EntryOf<'circuitRegistered'>) => shelf.onRegistered(circuit);
   const pool = config.pool ? new PoolWatcher({ ...bidderParts, book, onTaken: () => runner.pump() }) : null;
   const standing = new Standing(session, log, closing.signal);
   const agentParts = { session, book, runner, bidder, opener, pool, memory, standing, log, onCircuit, onNews };
@@ -125,7 +129,7 @@ async function runLocked(
   // An agent that comes back keeps its leases while it gets ready.
   await agent.takeDues();
   void heartbeat.run();
-  await prepare();
+  await shelf.open();
   runner.start();
   if (live.current.strategy === 'adaptive') void memory.learnHistory(closing.signal);
   followMarket(config, options, agent, closing.signal);
@@ -165,84 +169,10 @@ async function registerOnce(session: Session, name: string, options: RunAgentOpt
   return passed;
 }
 
-/**
- * Gets every circuit ready that this machine can prove and has not prepared yet. One that fails does not keep the others
- * from being served; when none is left, the failure is the agent's.
- */
-async function prepareCircuits(
-  config: AgentConfig,
-  options: RunAgentOptions,
-  {
-    session,
-    circuits,
-    measurements,
-    challenges,
-  }: {
-    session: Session;
-    circuits: Map<string, ProvableCircuit>;
-    measurements: Measurements;
-    challenges: Challenges;
-  },
-): Promise<void> {
-  const { log, signal } = options;
-  const source = {
-    baseUrl: config.coordinator,
-    fetch: options.fetch ?? fetch,
-    cacheDir: agentPaths(config.dataDir).artifacts,
-    artifactDir: config.artifactDir,
-    signal,
-  };
-  const load = (name: ArtifactName) => untilReached(options, () => loadArtifact(name, source));
-  const locate = (name: ArtifactName) => untilReached(options, () => locateArtifact(name, source));
-  const listed = await untilReached(options, () => session.client.call('listCircuits', {}));
-  const failures: { circuitId: string; error: unknown }[] = [];
-  for (const circuit of listed.circuits) {
-    if (circuits.has(circuit.circuitId)) continue;
-    if (!isProvable(circuit)) {
-      log('circuitPassedBy', { circuitId: circuit.circuitId, kind: circuit.kind, protocol: circuit.protocol });
-      continue;
-    }
-    const factory = options.createProver ?? createProver;
-    const { circuitId } = circuit;
-    const onLost = (error: unknown) => {
-      circuits.delete(circuitId);
-      log('circuitFailed', { circuitId, reason: messageOf(error) });
-    };
-    const parts = {
-      circuit,
-      config,
-      measurements,
-      challenges,
-      createProver: factory,
-      load,
-      locate,
-      log,
-      signal,
-      onLost,
-    };
-    try {
-      circuits.set(circuitId, await prepareCircuit(parts));
-    } catch (error) {
-      failures.push({ circuitId, error });
-    }
-  }
-  if (failures.length > 0 && circuits.size === 0) throw failures[0]!.error;
-  for (const { circuitId, error } of failures) log('circuitFailed', { circuitId, reason: messageOf(error) });
-}
-
-/** Begins an action again only when it has ended, well or not. */
-function oneAfterAnother(action: () => Promise<void>): () => Promise<void> {
-  let running = Promise.resolve();
-  return () => {
-    running = running.catch(() => undefined).then(action);
-    return running;
-  };
-}
-
-/** Repeats what fails for want of the coordinator, or of an artifact that it should have. */
+/** Repeats what fails for want of the coordinator. */
 function untilReached<Result>({ log, signal }: RunAgentOptions, action: () => Promise<Result>): Promise<Result> {
   return repeatUntilDone(action, {
-    isWorthRepeating: (error) => isUnreachable(error) || error instanceof ArtifactError,
+    isWorthRepeating: isUnreachable,
     onFailure: (error, attempt) => log('coordinatorUnreachable', { attempt, reason: messageOf(error) }),
     signal,
   });

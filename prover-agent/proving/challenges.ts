@@ -73,6 +73,11 @@ export class Challenges {
     return null;
   }
 
+  /** A public input of a circuit, to measure a machine with; null for a circuit that came without any. */
+  async sampleOf(circuit: CircuitView): Promise<WitnessInput | null> {
+    return circuit.samples.length > 0 ? await this.#inputOf(circuit, 0) : null;
+  }
+
   /** Goes on until the challenge has passed: waits for a verdict or for the end of a lost challenge, and tries again. */
   async #passLater(circuit: CircuitView, prove: (input: WitnessInput) => Promise<MadeProof>): Promise<void> {
     const { session, log, signal } = this.#options;

@@ -13,6 +13,7 @@ export function handicapProver(prover: Prover, factor: number): Prover {
   return {
     warm: () => prover.warm(),
     close: () => prover.close(),
+    rehearse: async (...args) => Math.ceil(((await prover.rehearse?.(...args)) ?? 0) * factor),
     async prove(input, onProgress, signal) {
       const startedMs = performance.now();
       const made = await prover.prove(

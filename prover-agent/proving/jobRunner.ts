@@ -42,6 +42,8 @@ export interface JobRunnerOptions {
   log: AgentLog;
   /** Ends all repeating. */
   signal: AbortSignal;
+  /** Whether a circuit is being prepared: its jobs wait for it. */
+  isComing(circuitId: string): boolean;
   /** Called when a job enters another stage: the moment for a heartbeat. */
   onStage(): void;
 }
@@ -66,9 +68,10 @@ export class JobRunner {
   pump(): void {
     if (!this.#isOpen) return;
     this.#fetchMissing();
-    const { book, session } = this.#options;
+    const { book, session, isComing } = this.#options;
     for (;;) {
-      const { next, hopeless } = planWork(book.all(), session.clock.nowMs(), (id) => this.#typicalMs(id));
+      const plannable = book.all().filter(({ circuitId }) => !isComing(circuitId));
+      const { next, hopeless } = planWork(plannable, session.clock.nowMs(), (id) => this.#typicalMs(id));
       for (const { job, reason } of hopeless) {
         if (reason === 'provingFailed') this.#countLoss(job);
         void this.giveUp(job, reason);

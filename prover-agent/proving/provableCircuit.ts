@@ -1,6 +1,5 @@
 import { circuitIdOf, parseVerificationKey } from '#protocol/verificationKey.js';
 import type { CircuitView } from '#protocol/views.js';
-import { ZK_PROTOCOLS } from '#protocol/zkProof.js';
 import type { ArtifactName } from '../client/artifacts.js';
 import { type AgentConfig, agentPaths } from '../config.js';
 import type { AgentLog } from '../log.js';
@@ -8,6 +7,7 @@ import { chosenFor, findProgram } from './backends/backendChoice.js';
 import type { Challenges } from './challenges.js';
 import { handicapProver } from './handicappedProver.js';
 import type { MeasuredSetting, Measurements } from './measurements.js';
+import { usableMemoryMb } from './memoryGuard.js';
 import {
   type MadeProof,
   type Prover,
@@ -18,6 +18,7 @@ import {
 } from './prover.js';
 import { isCancelled } from './provingError.js';
 import { sampleInput } from './sampleInput.js';
+import { readZkeyHeader, type ZkeyHeader } from './zkeyHeader.js';
 
 /** A prover that takes longer for a sample hangs, in milliseconds. */
 const SAMPLE_LIMIT_MS = 600_000;
@@ -30,17 +31,12 @@ export interface ProvableCircuit {
   provers: Prover[];
 }
 
-/** True for circuits that an agent of this version can prove and measure. */
-export function isProvable(circuit: Pick<CircuitView, 'kind' | 'protocol'>): boolean {
-  return circuit.kind === 'transferRollup' && ZK_PROTOCOLS.some((protocol) => protocol === circuit.protocol);
-}
-
 export interface PreparationParts {
   circuit: CircuitView;
   config: AgentConfig;
   measurements: Measurements;
   createProver: ProverFactory;
-  challenges: Pick<Challenges, 'begin'>;
+  challenges: Pick<Challenges, 'begin' | 'sampleOf'>;
   /** Fetches an artifact and checks its hash. */
   load(name: ArtifactName): Promise<Uint8Array>;
   /** The same for a program that reads the file itself: its path. */
@@ -55,7 +51,8 @@ export interface PreparationParts {
 /**
  * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
  * all slots at work: on the challenge job, when the market asks for one. That measurement is also the check of an external
- * prover: one whose zkProof of the sample does not verify is not used. When an earlier start has measured the same setting,
+ * prover: one whose zkProof of the sample does not verify is not used. A circuit that came without a sample is measured on
+ * a witness of random numbers, and an external prover's first job is its check. When an earlier start has measured the same setting,
  * the provers warm up while the agent bids already: a bid needs the promise, not the prover. An external program that has
  * changed since is another setting.
  */
@@ -66,7 +63,8 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   if (!key.ok || circuitIdOf(key.verificationKey) !== circuitId) {
     throw new Error(`the coordinator's verification key is not that of circuit ${circuitId}`);
   }
-  const { options, backend, program } = await proverOptionsOf(parts);
+  const { options, backend, program, header } = await proverOptionsOf(parts);
+  if (header) expectSameCircuit(header, circuit, key.verificationKey.nPublic);
   const { threads, slots, handicap } = config;
   const raw = Array.from({ length: slots }, () => parts.createProver(options));
   const setting: MeasuredSetting = { circuitId, threads, slots, handicap, backend };
@@ -79,9 +77,12 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   } else {
     try {
       await warming;
-      const { made, longestMs } = await measure(raw, challenge?.input ?? sampleInput(), parts.signal);
+      const input = challenge?.input ?? ownInput(circuit) ?? (await parts.challenges.sampleOf(circuit));
+      const { made, longestMs } = input
+        ? await measure(raw, input, parts.signal)
+        : await measureWithoutInput(raw, header!.wires, parts.signal);
       if (!measurements.has(setting)) measurements.rehearse(setting, handicap * longestMs);
-      challenge?.deliver(made);
+      if (made) challenge?.deliver(made);
     } catch (error) {
       await Promise.all(raw.map((prover) => prover.close()));
       const message = `${program ?? 'snarkjs'} did not prove the sample of circuit ${circuitId}`;
@@ -98,21 +99,47 @@ async function proverOptionsOf({ circuit, config, load, locate }: PreparationPar
   const template = chosenFor(config.backends, circuit);
   const found = template && findProgram(template);
   const wasm = sharedBytes(await load(circuit.wasm));
+  // A native prover reads the file: this process need not hold it.
+  const zkey = found ? null : sharedBytes(await load(circuit.zkey));
+  const zkeyPath = found && (await locate(circuit.zkey));
+  // The market's own circuit comes with an input, whose zkProof shows that the files belong together.
+  const header = circuit.kind === 'transferRollup' ? null : await readZkeyHeader(zkey ?? zkeyPath!);
   const options: ProverOptions = {
     wasm,
-    // A native prover reads the file: this process need not hold it.
-    zkey: found ? null : sharedBytes(await load(circuit.zkey)),
-    command: found && {
-      template: found.template,
-      zkeyPath: await locate(circuit.zkey),
-      workDir: agentPaths(config.dataDir).work,
-    },
+    zkey,
+    command: found && { template: found.template, zkeyPath: zkeyPath!, workDir: agentPaths(config.dataDir).work },
     verificationKey: circuit.verificationKey,
     threads: config.threads,
     selfCheck: config.selfCheck,
+    memoryBytesMax: ((config.memoryMb ?? usableMemoryMb()) * 1_048_576) / (found ? config.slots : 1),
     witnessLimits: { limitMs: config.witnessLimitMs, memoryBytes: config.witnessMemoryMb * 1_048_576 },
   };
-  return { options, backend: found?.fingerprint ?? null, program: found?.template.program ?? null };
+  return { options, backend: found?.fingerprint ?? null, program: found?.template.program ?? null, header };
+}
+
+/** A proving key of another circuit would be noticed only at the check of the first zkProof. */
+function expectSameCircuit(header: ZkeyHeader, circuit: CircuitView, publicSignals: number): void {
+  if (header.protocol === circuit.protocol && header.publicSignals === publicSignals) return;
+  const [has, wants] = [
+    `${header.protocol} with ${header.publicSignals} public signals`,
+    `${circuit.protocol} with ${publicSignals}`,
+  ];
+  throw new Error(`the proving key of circuit ${circuit.circuitId} is of ${has}, its verification key of ${wants}`);
+}
+
+/** An input of a circuit that comes with this program. */
+function ownInput({ kind }: CircuitView): WitnessInput | null {
+  return kind === 'transferRollup' ? sampleInput() : null;
+}
+
+/** Like `measure`, for a circuit without a known input: no zkProof comes of it. */
+async function measureWithoutInput(
+  provers: readonly Prover[],
+  wires: number,
+  signal: AbortSignal,
+): Promise<{ made: null; longestMs: number }> {
+  const rehearse = (prover: Prover) => prover.rehearse?.(wires, signal, SAMPLE_LIMIT_MS) ?? 0;
+  return { made: null, longestMs: Math.max(...(await Promise.all(provers.map(rehearse)))) };
 }
 
 /**

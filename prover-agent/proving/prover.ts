@@ -7,7 +7,8 @@ import { normaliseZkProof } from './backends/nativeZkProof.js';
 import { borrowChecker } from './backends/sharedChecker.js';
 import { SnarkjsBackend } from './backends/snarkjsBackend.js';
 import { GuardedWitness, WITNESS_LIMITS, type WitnessLimits } from './guardedWitness.js';
-import { cancelled, flawed } from './provingError.js';
+import { cancelled, flawed, isCancelled, ProvingError } from './provingError.js';
+import { rehearsalWitness, wholeMs } from './rehearsalWitness.js';
 
 export type { WitnessInput } from '#protocol/witness/witnessGenerator.js';
 export { ProvingError } from './provingError.js';
@@ -43,6 +44,13 @@ export interface Prover {
     signal?: AbortSignal,
     limitMs?: number,
   ): Promise<MadeProof>;
+  /**
+   * Proves nothing, but takes as long: for circuits of which no input is known.
+   * @param wires - of the circuit's witness
+   * @returns about what a zkProof takes without its witness, in milliseconds
+   * @throws ProvingError when the backend cannot work at all
+   */
+  rehearse?(wires: number, signal?: AbortSignal, limitMs?: number): Promise<number>;
   /** Ends threads and programs; work under way ends as cancelled. */
   close(): Promise<void>;
 }
@@ -65,6 +73,8 @@ export interface ProverOptions {
   /** Verify every zkProof before handing it out (about 20 ms). Default: true. */
   selfCheck?: boolean;
   witnessLimits?: WitnessLimits;
+  /** Memory at which a proof is ended: of the whole process for snarkjs, of the program for an external one; bytes. */
+  memoryBytesMax?: number;
 }
 
 /** Where provers come from; tests hand in their own. */
@@ -95,9 +105,10 @@ export function createProver(options: ProverOptions): Prover {
   if (!key.ok) throw new Error(`the verification key cannot be used: ${key.detail}`);
   const { protocol } = key.verificationKey;
   const zkey = options.zkey && sharedBytes(options.zkey);
+  const memory = options.memoryBytesMax === undefined ? {} : { memoryBytesMax: options.memoryBytesMax };
   const backend = command
-    ? new CommandBackend({ ...command, threads, checker: borrowChecker(protocol, verificationKey) })
-    : new SnarkjsBackend({ protocol, zkey, verificationKey, threads });
+    ? new CommandBackend({ ...command, ...memory, threads, checker: borrowChecker(protocol, verificationKey) })
+    : new SnarkjsBackend({ ...memory, protocol, zkey, verificationKey, threads });
   return new BackendProver(options, key.verificationKey, backend);
 }
 
@@ -106,6 +117,7 @@ class BackendProver implements Prover {
   readonly #backend: ProvingBackend;
   readonly #key: VerificationKey;
   readonly #selfCheck: boolean;
+  readonly #isExternal: boolean;
   #isAtWork = false;
 
   constructor(options: ProverOptions, key: VerificationKey, backend: ProvingBackend) {
@@ -113,6 +125,7 @@ class BackendProver implements Prover {
     this.#backend = backend;
     this.#key = key;
     this.#selfCheck = options.selfCheck ?? true;
+    this.#isExternal = options.command != null;
   }
 
   async warm(): Promise<void> {
@@ -125,11 +138,37 @@ class BackendProver implements Prover {
     signal?: AbortSignal,
     limitMs: number = LIMIT_MS,
   ): Promise<MadeProof> {
+    return this.#alone(signal, () => this.#prove(input, onProgress, signal, limitMs));
+  }
+
+  async rehearse(wires: number, signal?: AbortSignal, limitMs: number = LIMIT_MS): Promise<number> {
+    return this.#alone(signal, async () => {
+      const { protocol } = this.#key;
+      const startedMs = performance.now();
+      const elapsedMs = () => performance.now() - startedMs;
+      try {
+        await this.#backend.prove(rehearsalWitness(wires), { signal, limitMs, onProgress: () => {} });
+        return elapsedMs();
+      } catch (error) {
+        if (protocol === 'groth16' || !this.#isNoticed(error)) throw error;
+        return wholeMs(protocol, elapsedMs());
+      }
+    });
+  }
+
+  /** Whether a backend noticed that a witness breaks the circuit: snarkjs says so, programs end in their own ways. */
+  #isNoticed(error: unknown): boolean {
+    if (!(error instanceof ProvingError) || isCancelled(error)) return false;
+    if (this.#isExternal) return error.flaw === 'proverCrashed' || error.flaw === 'proverOutput';
+    return error.flaw === null && /divisible|not match|not well calculated/.test(error.message);
+  }
+
+  async #alone<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
     if (this.#isAtWork) throw new Error('this prover is at work: it makes one zkProof at a time');
     if (signal?.aborted) throw cancelled('cancelled before it began');
     this.#isAtWork = true;
     try {
-      return await this.#prove(input, onProgress, signal, limitMs);
+      return await work();
     } finally {
       this.#isAtWork = false;
     }

@@ -14,6 +14,8 @@ export type ProvingFlaw =
   | 'proverTimeLimit'
   /** The backend's thread or program ended without a zkProof. */
   | 'proverCrashed'
+  /** The proof was ended because it took too much memory, or got none. */
+  | 'proverMemoryLimit'
   /** The program could not be started. */
   | 'proverMissing'
   /** What the program wrote is no zkProof of the circuit's protocol. */
@@ -60,6 +62,12 @@ export class ProvingError extends Error {
 /** An error of a known kind; its code for the market follows from the flaw. */
 export function flawed(flaw: ProvingFlaw, message: string, places: readonly CircuitPlace[] = []): ProvingError {
   return new ProvingError(WITNESS_FLAWS.includes(flaw) ? 'witnessFailed' : 'provingFailed', message, flaw, places);
+}
+
+/** The error of a proof that takes more memory than it may, in bytes. */
+export function memoryFlaw(tookBytes: number, mayBytes: number): ProvingError {
+  const [took, may] = [tookBytes, mayBytes].map((bytes) => Math.ceil(bytes / 1_048_576));
+  return flawed('proverMemoryLimit', `the proof was ended at ${took} MB of memory; ${may} MB may be used (--memory)`);
 }
 
 /** The error of work that somebody called off. */

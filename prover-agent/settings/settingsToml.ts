@@ -8,6 +8,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   market: 'Which market, and under which name.',
   key: 'Whose prover this is. Secrets are in files of their own, or in the environment, never here.',
   machine: 'What this machine gives.',
+  circuits: 'Which circuits are served, and what they may take.',
   price: 'What you ask. Changes count at once, for rounds that open from then on.',
   cost: 'What a second costs in your own money, instead of price.per_second_wei. Changes count at once.',
   work: 'Which work you want. Changes count at once.',

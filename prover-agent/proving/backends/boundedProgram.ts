@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { residentBytesOf } from './residentBytes.js';
 
 /** The environment variable by which everything that a job has started can be found again. */
 const MARK = 'UNDERSTUDY_WORK';
@@ -25,6 +26,8 @@ export interface BoundedProgramOptions {
   defaults: Readonly<Record<string, string>>;
   signal: AbortSignal | undefined;
   limitMs: number;
+  /** It is ended when it and its children have more than this resident, in bytes; seen on Linux only. */
+  memoryBytesMax?: number;
   /** Looked at while the program runs; a reason ends it. */
   watch(): string | null;
 }
@@ -35,6 +38,7 @@ export type ProgramEnd =
   | { kind: 'notStarted'; reason: string }
   | { kind: 'cancelled' }
   | { kind: 'timeLimit' }
+  | { kind: 'memoryLimit'; bytes: number }
   | { kind: 'tooMuch'; reason: string };
 
 const running = new Set<ChildProcess>();
@@ -90,6 +94,8 @@ function watchOver(child: ChildProcess, options: BoundedProgramOptions, resolve:
     setInterval(() => {
       const reason = watch();
       if (reason) finish({ kind: 'tooMuch', reason });
+      const bytes = options.memoryBytesMax === undefined ? 0 : residentBytesOf(child.pid);
+      if (bytes > (options.memoryBytesMax ?? 0)) finish({ kind: 'memoryLimit', bytes });
     }, WATCH_EVERY_MS),
   );
   const words = hearWords(child, () => finish({ kind: 'tooMuch', reason: 'it says too much' }));

@@ -1,7 +1,7 @@
 import { constants, lstatSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { flawed, cancelled as wasCancelled } from '../provingError.js';
+import { flawed, memoryFlaw, cancelled as wasCancelled } from '../provingError.js';
 import type { BackendWatch, ProvingBackend } from './backend.js';
 import { type ProgramEnd, runBounded } from './boundedProgram.js';
 import { type CommandTemplate, fillIn } from './commandTemplate.js';
@@ -21,6 +21,8 @@ export interface CommandOptions {
   /** Folder for the files of a job, readable by nobody else. */
   workDir: string;
   threads: number;
+  /** The program is ended when it takes more memory, in bytes. */
+  memoryBytesMax?: number;
   checker: ZkProofChecker;
 }
 
@@ -76,6 +78,7 @@ export class CommandBackend implements ProvingBackend {
       defaults: { OMP_NUM_THREADS: String(threads), RAYON_NUM_THREADS: String(threads) },
       signal,
       limitMs,
+      ...(this.#options.memoryBytesMax === undefined ? {} : { memoryBytesMax: this.#options.memoryBytesMax }),
       watch: () => (Object.values(outputs).some(isTooLarge) ? `it writes more than ${OUTPUT_BYTES_MAX} bytes` : null),
     });
   }
@@ -87,6 +90,8 @@ export class CommandBackend implements ProvingBackend {
         return wasCancelled();
       case 'timeLimit':
         return flawed('proverTimeLimit', `${name} took longer than ${limitMs} ms and was killed`);
+      case 'memoryLimit':
+        return memoryFlaw(end.bytes, this.#options.memoryBytesMax ?? 0);
       case 'tooMuch':
         return flawed('proverOutput', `${name} was killed: ${end.reason}`);
       case 'notStarted':

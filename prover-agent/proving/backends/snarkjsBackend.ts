@@ -1,6 +1,7 @@
 import type { ZkProtocol } from '#protocol/zkProof.js';
 import { KillableThread } from '../killableThread.js';
-import { flawed, ProvingError } from '../provingError.js';
+import { guardMemory } from '../memoryGuard.js';
+import { flawed, isCancelled, memoryFlaw, ProvingError } from '../provingError.js';
 import type { BackendWatch, ProvingBackend } from './backend.js';
 import type { SnarkjsRequest, SnarkjsResult, SnarkjsThreadData } from './snarkjsThread.js';
 
@@ -10,6 +11,8 @@ export interface SnarkjsOptions {
   zkey: Uint8Array | null;
   verificationKey: object;
   threads: number;
+  /** A proof is ended when the whole process has more than this resident, in bytes. Default: no limit. */
+  memoryBytesMax?: number;
 }
 
 /**
@@ -18,13 +21,15 @@ export interface SnarkjsOptions {
  */
 export class SnarkjsBackend implements ProvingBackend {
   readonly #thread: KillableThread<SnarkjsRequest, SnarkjsResult>;
+  readonly #memoryBytesMax: number;
 
-  constructor({ protocol, zkey, verificationKey, threads }: SnarkjsOptions) {
+  constructor({ protocol, zkey, verificationKey, threads, memoryBytesMax }: SnarkjsOptions) {
+    this.#memoryBytesMax = memoryBytesMax ?? Number.POSITIVE_INFINITY;
     const data: SnarkjsThreadData = { protocol, zkey, verificationKey, threads, mod: 'data:,', name: 'prover' };
     this.#thread = new KillableThread({
       file: new URL('./snarkjsThread.js', import.meta.url),
       data,
-      flaws: { crashed: 'proverCrashed', timeLimit: 'proverTimeLimit', memoryLimit: 'proverCrashed' },
+      flaws: { crashed: 'proverCrashed', timeLimit: 'proverTimeLimit', memoryLimit: 'proverMemoryLimit' },
     });
   }
 
@@ -33,14 +38,23 @@ export class SnarkjsBackend implements ProvingBackend {
   }
 
   async prove(witness: Uint8Array, watch: BackendWatch): Promise<unknown> {
+    const tooMuch = new AbortController();
+    const unguard = guardMemory(this.#memoryBytesMax, (bytes) => tooMuch.abort(bytes));
+    const signal = watch.signal ? AbortSignal.any([watch.signal, tooMuch.signal]) : tooMuch.signal;
     try {
-      const { zkProof } = await this.#thread.ask({ kind: 'prove', witness }, watch, [witness.buffer as ArrayBuffer]);
+      const request = { kind: 'prove', witness } as const;
+      const { zkProof } = await this.#thread.ask(request, { ...watch, signal }, [witness.buffer as ArrayBuffer]);
       return zkProof;
     } catch (error) {
+      if (tooMuch.signal.aborted && isCancelled(error) && !watch.signal?.aborted) {
+        throw memoryFlaw(Number(tooMuch.signal.reason), this.#memoryBytesMax);
+      }
       if (error instanceof ProvingError && error.flaw === 'proverTimeLimit') {
         throw flawed(error.flaw, `snarkjs took longer than ${watch.limitMs} ms`);
       }
       throw error;
+    } finally {
+      unguard();
     }
   }
 

@@ -80,7 +80,9 @@ if (parentPort) {
 
   const fail = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    say({ kind: 'failed', flaw: null, message, places: [] });
+    // The engine's words for memory that it did not get.
+    const isMemory = error instanceof RangeError && /allocation failed|could not allocate|out of memory/i.test(message);
+    say({ kind: 'failed', flaw: isMemory ? 'proverMemoryLimit' : null, message, places: [] });
   };
 
   const loading = load();
