@@ -37,7 +37,7 @@ interface SubmitOptions {
 
 const EXAMPLE = `
 inputs.json is a list with one item for each job: [{"input": {"a": "3", "b": "11"}}, ...]. An item may name the
-"publicSignals" that it expects.
+"publicSignals" that it expects, and with "after": [0] the items that must be proven before it is auctioned.
 
 Examples:
   $ understudy submit circuits/examples/block-8.json --key-file requester.json --deadline-sec 300 --bundle bundle.json

@@ -31,6 +31,13 @@ export interface SignedCommand<Message> extends Signed<Message> {
   digest: Hex;
 }
 
+/** A job of a block to be submitted; `after` is absent where it waits for no other. */
+export interface OrderedJob {
+  publicSignals: string[];
+  inputHash: Hex;
+  after?: number[] | undefined;
+}
+
 export type Command =
   | { kind: 'openMarket'; market: Omit<EntryOf<'marketOpened'>, 'type' | 'atMs'> }
   | { kind: 'setParameters'; version: number; parameters: Parameters; reason: string }
@@ -43,7 +50,7 @@ export type Command =
   | ({ kind: 'submitChallenge' } & SignedCommand<ChallengeSubmission>)
   | { kind: 'recordChallenge'; prover: Address; circuitId: Hex; challengeId: Hex; valid: boolean; code: string }
   /** The jobs come from `splitBlock` or the witness generator, run before the command is handed in. */
-  | ({ kind: 'submitBlock'; jobs: { publicSignals: string[]; inputHash: Hex }[] } & SignedCommand<BlockRequest>)
+  | ({ kind: 'submitBlock'; jobs: OrderedJob[] } & SignedCommand<BlockRequest>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)
   | ({ kind: 'commitBid' } & SignedCommand<BidCommitment>)
   | { kind: 'sealBids'; roundId: string }

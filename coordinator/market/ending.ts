@@ -8,6 +8,7 @@ import { lateDamageWei } from '#protocol/bonds.js';
 import type { DeliveryRole, Entry, EntryOf, Posting, Role } from '#protocol/entries.js';
 import type { ExpiryReason } from '#protocol/escalation.js';
 import type { Address } from '#protocol/units.js';
+import { following } from './dependencies.js';
 import { excusedAtDeadline, lacksInput, sidesOf } from './fault.js';
 import { isForfeited } from './pool.js';
 import {
@@ -240,7 +241,7 @@ export function expireUnsatisfiable(state: MarketState, job: Job, nowMs: number)
   };
 }
 
-/** Ends jobs that nobody bought and no pool has brought: refunds, and the block's completion when they were its last. */
+/** Ends jobs that nobody bought and no pool has brought: refunds, and what follows from their end. */
 export function expireUnsold(
   state: MarketState,
   block: Block,
@@ -253,13 +254,5 @@ export function expireUnsold(
     payout.settleCommitments(nowMs, judgedId);
     return { type: 'jobExpired', atMs: nowMs, jobId, reason, excused: [], postings: payout.close() };
   });
-  return [...entries, ...completion(block, 0, unsold.length, nowMs)];
-}
-
-/** The block's completion, if the given numbers of jobs ending now are its last. */
-export function completion(block: Block, provenNow: number, expiredNow: number, nowMs: number): Entry[] {
-  const proven = block.provenCount + provenNow;
-  const expired = block.expiredCount + expiredNow;
-  if (proven + expired < block.jobIds.length) return [];
-  return [{ type: 'blockCompleted', atMs: nowMs, blockId: block.blockId, proven, expired }];
+  return [...entries, ...following(state, block, { expired: unsold.map(({ jobId }) => jobId) }, nowMs)];
 }

@@ -2,8 +2,9 @@
 import type { Entry } from '#protocol/entries.js';
 import type { EscalationCounts, ExpiryReason, NoAwardReason, NoPoolReason } from '#protocol/escalation.js';
 import type { Explanation } from '#protocol/explanations.js';
-import { openRound, revealMsOf } from './commands/submitBlock.js';
-import { completion, expireAwarded, expireUnsold } from './ending.js';
+import { following } from './dependencies.js';
+import { expireAwarded, expireUnsold } from './ending.js';
+import { openRound, revealMsOf } from './openRound.js';
 import { hasPoolTime, unsoldPoolOpening } from './pool.js';
 import { type Job, type MarketState, parametersOf, pinnedParameters, type Round } from './state.js';
 
@@ -55,7 +56,8 @@ export function escalate(
     counts,
   });
   if (hasNextRound(state, round, nowMs)) {
-    return [step('round'), openRound(block, jobIds, round.step + 1, state.parametersVersion, nowMs)];
+    const next = { jobIds, deadlineMs: round.deadlineMs, step: round.step + 1 };
+    return [step('round'), openRound(block, next, state.parametersVersion, nowMs)];
   }
   if (block.request.pool === 'open' && hasPoolTime(pinnedParameters(state, round), round, nowMs)) {
     const opened = jobIds.flatMap((jobId) => unsoldPoolOpening(block.request, jobId, nowMs));
@@ -66,13 +68,13 @@ export function escalate(
 
 /**
  * Ends a job at its deadline: an awarded one at the cost of those at fault, an unsold one with the last step of its
- * escalation. With the block's completion, if it was the last.
+ * escalation. With what follows from its end.
  * @param judgedId - a submission whose invalidity the entries before this one bring
  */
 export function expiry(state: MarketState, job: Job, nowMs: number, judgedId: string | null = null): Entry[] {
   const block = state.blocks.get(job.blockId)!;
   if (job.status === 'awarded') {
-    return [expireAwarded(state, job, nowMs, judgedId), ...completion(block, 0, 1, nowMs)];
+    return [expireAwarded(state, job, nowMs, judgedId), ...following(state, block, { expired: [job.jobId] }, nowMs)];
   }
   const { commitments } = job.pool!;
   const unrevealed = commitments.filter(({ submissionId }) => submissionId === null).length;
@@ -83,7 +85,7 @@ export function expiry(state: MarketState, job: Job, nowMs: number, judgedId: st
     {
       type: 'jobsEscalated',
       atMs: nowMs,
-      roundId: job.roundId,
+      roundId: job.roundId!,
       next: 'expiry',
       jobIds: [job.jobId],
       reasons: reasonsOf([reason]),

@@ -5,6 +5,7 @@
 import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { isRevealing } from './commitReveal.js';
+import { jobDeadlines } from './dependencies.js';
 import { silentSinceMs } from './downtime.js';
 import {
   claimOf,
@@ -121,13 +122,23 @@ const EVOLVERS: Evolvers = {
       request: message,
       jobIds: jobs.map((job) => job.jobId),
       submittedAtMs: atMs,
+      isOrdered: jobs.some(({ after }) => after !== undefined),
       roundCount: 0,
       provenCount: 0,
       expiredCount: 0,
       completedAtMs: null,
     });
-    for (const { jobId, publicSignals, inputHash } of jobs) {
-      state.jobs.set(jobId, newJob(jobId, publicSignals, inputHash, message));
+    const deadlines = jobDeadlines(
+      jobs.map(({ after }) => after ?? []),
+      atMs,
+      message.deadlineMs,
+    );
+    for (const [index, job] of jobs.entries()) {
+      const after = (job.after ?? []).map((place) => jobs[place]!.jobId);
+      state.jobs.set(
+        job.jobId,
+        newJob({ ...job, after, deadlineMs: deadlines[index]!, parametersVersion: state.parametersVersion }, message),
+      );
     }
   },
   roundOpened: (state, entry) => {
@@ -139,6 +150,7 @@ const EVOLVERS: Evolvers = {
     state.blocks.get(blockId)!.roundCount += 1;
     for (const jobId of jobIds) {
       const job = jobOf(state, jobId);
+      job.status = 'open';
       job.roundId = roundId;
       job.parametersVersion = parametersVersion;
       job.roundsHeld += 1;
@@ -316,12 +328,10 @@ function excuseReveals(round: Round, lastSignMs: number, gapMs: number): void {
   round.revealsUntilMs! += gapMs;
 }
 
-function newJob(
-  jobId: string,
-  publicSignals: string[],
-  inputHash: Job['inputHash'],
-  request: EntryOf<'blockSubmitted'>['message'],
-): Job {
+type SubmittedJob = Pick<Job, 'jobId' | 'publicSignals' | 'inputHash' | 'after' | 'deadlineMs' | 'parametersVersion'>;
+
+function newJob(job: SubmittedJob, request: EntryOf<'blockSubmitted'>['message']): Job {
+  const { jobId, publicSignals, inputHash, after, deadlineMs, parametersVersion } = job;
   return {
     jobId,
     blockId: blockIdOf(jobId),
@@ -329,10 +339,11 @@ function newJob(
     publicSignals,
     inputHash,
     maxPriceWei: BigInt(request.maxPriceWei),
-    deadlineMs: request.deadlineMs,
-    status: 'open',
-    roundId: '',
-    parametersVersion: 0,
+    deadlineMs,
+    status: after.length > 0 ? 'waiting' : 'open',
+    after,
+    roundId: null,
+    parametersVersion,
     roundsHeld: 0,
     awardedAtMs: null,
     priceWei: 0n,

@@ -205,7 +205,7 @@ export class Replay {
       }
       case 'blockSubmitted': {
         const { message, signature } = entry;
-        const jobs = entry.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash }));
+        const jobs = entry.jobs.map(({ jobId: _jobId, ...job }) => job);
         return { kind: 'submitBlock', message, signature, digest: this.digest('BlockRequest', message), jobs };
       }
       default:

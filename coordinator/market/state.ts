@@ -86,6 +86,8 @@ export interface Block {
   request: BlockRequest;
   jobIds: string[];
   submittedAtMs: number;
+  /** Some of its jobs wait for others. */
+  isOrdered: boolean;
   roundCount: number;
   provenCount: number;
   expiredCount: number;
@@ -208,10 +210,15 @@ export interface Job {
   inputHash: Hex;
   maxPriceWei: bigint;
   deadlineMs: number;
-  /** `pooled`: unsold, and in the pool. An awarded job stays `awarded` when its pool opens. */
-  status: 'open' | 'awarded' | 'pooled' | 'ended';
-  /** Its newest round, and the parameters that were in force when that opened. */
-  roundId: string;
+  /**
+   * `waiting`: for the jobs that must be proven first. `pooled`: unsold, and in the pool. An awarded job stays `awarded`
+   * when its pool opens.
+   */
+  status: 'waiting' | 'open' | 'awarded' | 'pooled' | 'ended';
+  /** Jobs of its block that must be proven before it is auctioned. */
+  after: string[];
+  /** Its newest round, null before the first, and the parameters in force when that opened, or at the submission. */
+  roundId: string | null;
   parametersVersion: number;
   roundsHeld: number;
   awardedAtMs: number | null;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema, unmetDemandSchema } from './explanations.js';
+import { AFTER_MAX } from './jobsFile.js';
 import {
   bidCommitmentSchema,
   bidSchema,
@@ -215,7 +216,15 @@ export const ENTRY_SCHEMAS = {
     blockId: blockIdSchema,
     ...signedSchema(blockRequestSchema).shape,
     jobs: z
-      .array(z.strictObject({ jobId: jobIdSchema, publicSignals: signalsSchema, inputHash: bytes32Schema }))
+      .array(
+        z.strictObject({
+          jobId: jobIdSchema,
+          publicSignals: signalsSchema,
+          inputHash: bytes32Schema,
+          /** Places in the list of the jobs that must be proven first; absent where there are none. */
+          after: z.optional(z.array(z.int().min(0).max(9_999)).min(1).max(AFTER_MAX)),
+        }),
+      )
       .min(1)
       .max(10_000),
     postings,

@@ -18,10 +18,15 @@ export type NoAwardReason = z.infer<typeof noAwardReasonSchema>;
 export const noPoolReasonSchema = z.enum(['noPoolCommit', 'noPoolReveal', 'noPoolProof']);
 export type NoPoolReason = z.infer<typeof noPoolReasonSchema>;
 
+/** Why a job that waited for others was never auctioned. */
+export const dependencyReasonSchema = z.enum(['predecessorExpired', 'readyTooLate']);
+export type DependencyReason = z.infer<typeof dependencyReasonSchema>;
+
 /** Why a job ended without a zkProof. */
 export const expiryReasonSchema = z.enum([
   ...noAwardReasonSchema.options,
   ...noPoolReasonSchema.options,
+  ...dependencyReasonSchema.options,
   'deadlinePassed',
   'unsatisfiable',
 ]);

@@ -19,6 +19,7 @@ import {
 } from './entries.js';
 import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema } from './explanations.js';
+import { AFTER_MAX } from './jobsFile.js';
 import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
 import { parametersSchema } from './parameters.js';
 import {
@@ -200,8 +201,12 @@ export const jobViewSchema = z.strictObject({
   inputHash: bytes32Schema,
   maxPriceWei: weiSchema,
   deadlineMs: unixMsSchema,
-  status: z.enum(['open', 'awarded', 'pooled', 'ended']),
-  roundId: roundIdSchema,
+  /** `waiting`: for the jobs that must be proven first. */
+  status: z.enum(['waiting', 'open', 'awarded', 'pooled', 'ended']),
+  /** The jobs of its block that must be proven before it is auctioned. */
+  after: z.array(jobIdSchema).max(AFTER_MAX),
+  /** Its newest round; null before the first. */
+  roundId: z.nullable(roundIdSchema),
   parametersVersion: count,
   roundsHeld: count,
   awardedAtMs: nullableMs,

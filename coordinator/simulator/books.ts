@@ -164,7 +164,9 @@ export class Books {
       const isIdle =
         job.status === 'awarded' || job.status === 'pooled'
           ? wakeUpsOfJob(job).length === 0
-          : job.status === 'open' && this.state.rounds.get(job.roundId)?.clearedAtMs !== null;
+          : job.status === 'waiting'
+            ? job.after.every((jobId) => this.state.jobs.get(jobId)!.status === 'ended')
+            : job.status === 'open' && this.state.rounds.get(job.roundId!)?.clearedAtMs !== null;
       if (isIdle) this.flaw('I4', `job ${job.jobId} is neither ended nor holds a wake-up`);
     }
   }

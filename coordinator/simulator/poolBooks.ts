@@ -50,8 +50,8 @@ export class PoolBooks {
   /** Takes the next entry of the log. */
   take(entry: Entry, index: number): void {
     switch (entry.type) {
-      case 'blockSubmitted':
-        for (const { jobId } of entry.jobs) this.deadlines.set(jobId, entry.message.deadlineMs);
+      case 'roundOpened':
+        for (const jobId of entry.jobIds) this.deadlines.set(jobId, entry.deadlineMs);
         break;
       case 'jobsEscalated':
         this.world.note(`escalation: ${entry.next}`);

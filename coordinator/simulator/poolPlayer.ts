@@ -62,6 +62,12 @@ export class PoolPlayer {
           this.facts.set(jobId, { deadlineMs: entry.message.deadlineMs, publicSignals });
         }
         break;
+      case 'roundOpened':
+        for (const jobId of entry.jobIds) {
+          const facts = this.facts.get(jobId);
+          if (facts) facts.deadlineMs = entry.deadlineMs;
+        }
+        break;
       case 'poolOpened':
         this.open.add(entry.jobId);
         this.consider(entry.jobId);

@@ -204,6 +204,10 @@ export class ProverParty {
         }
         break;
       case 'roundOpened':
+        for (const jobId of entry.jobIds) {
+          const facts = this.jobFacts.get(jobId);
+          if (facts) facts.deadlineMs = entry.deadlineMs;
+        }
         this.consider(entry);
         break;
       case 'bidCommitted':

@@ -40,10 +40,15 @@ export class RequesterParty {
     this.nonce += 1;
     const message = this.request();
     const { digest, signature } = this.party.sign('BlockRequest', message);
-    const jobs = Array.from({ length: fate.between(`${this.place} jobs`, 1, 4) }, (_, index) => ({
-      publicSignals: [`${index}`, `${index + 1}`, '7'],
-      inputHash: `0x${'dd'.repeat(32)}` as Hex,
-    }));
+    const isOrdered = fate.chance(`${this.place} ordered`, 30);
+    const jobs = Array.from({ length: fate.between(`${this.place} jobs`, 1, 4) }, (_, index) => {
+      const after = isOrdered ? this.before(index) : [];
+      return {
+        publicSignals: [`${index}`, `${index + 1}`, '7'],
+        inputHash: `0x${'dd'.repeat(32)}` as Hex,
+        ...(after.length > 0 && { after }),
+      };
+    });
     for (const index of jobs.keys()) {
       const isUnprovable =
         this.world.stormy() && fate.chance(`${this.place} unprovable`, this.world.weather.unprovablePercent);
@@ -66,6 +71,12 @@ export class RequesterParty {
       open = false;
       done();
     });
+  }
+
+  /** Some of the jobs before a job's place: it waits for them. */
+  private before(place: number): number[] {
+    const places = Array.from({ length: place }, (_, index) => index);
+    return places.filter((index) => this.world.fate.chance(`${this.place} ${place} after ${index}`, 60));
   }
 
   private request(): BlockRequest {

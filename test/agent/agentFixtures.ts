@@ -72,6 +72,7 @@ export function jobOf(index: number, more: Partial<JobView> = {}): JobView {
     maxPriceWei: '1000',
     deadlineMs: Date.now() + 60_000,
     status: 'awarded',
+    after: [],
     roundId: `${BLOCK_ID}.r0`,
     parametersVersion: 1,
     roundsHeld: 1,
@@ -106,7 +107,7 @@ export function clearedFor(primary: Address, job: JobView): EntryOf<'roundCleare
   return {
     type: 'roundCleared',
     atMs: Date.now(),
-    roundId: job.roundId,
+    roundId: job.roundId!,
     asOfMs: Date.now(),
     bids: [],
     tieSeed: `0x${'00'.repeat(32)}`,

@@ -165,6 +165,26 @@ describe('a registration', () => {
 });
 
 describe('a list of jobs', () => {
+  it('has jobs that wait for others, whose inputs nobody is shown before', async () => {
+    const [circuit] = (await market.client.call('listCircuits', {})).circuits.filter(({ kind }) => kind === 'generic');
+    const listed = [{ input: tinyInput(0) }, { input: tinyInput(1), after: [0] }];
+    const { blockId } = await order(circuit!.circuitId, listed);
+    const { jobs } = await market.client.call('listJobs', { params: { blockId } });
+    expect(jobs.map(({ status, after, roundId }) => [status, after, roundId])).toEqual([
+      ['open', [], `${blockId}.r0`],
+      ['waiting', [`${blockId}.0`], null],
+    ]);
+    const params = { jobId: jobs[1]!.jobId };
+    expect(await refusal(market.client.call('getJobInput', { params }, token))).toMatchObject({ code: 'notAssigned' });
+    const cyclic = [
+      { input: tinyInput(0), after: [1] },
+      { input: tinyInput(1), after: [0] },
+    ];
+    expect(await refusal(order(circuit!.circuitId, cyclic))).toMatchObject({
+      detail: 'job 0: after names job 1, and only earlier jobs can come first',
+    });
+  });
+
   it('is refused at the job whose input proves nothing, or something else than is said', async () => {
     const [circuit] = (await market.client.call('listCircuits', {})).circuits.filter(({ kind }) => kind === 'generic');
     const { circuitId } = circuit!;

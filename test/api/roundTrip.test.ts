@@ -330,7 +330,7 @@ describe('the way of a block over HTTP', () => {
     await market.driver.advance(10_000);
     const { jobs } = await call('listPool', {});
     expect(jobs).toMatchObject([{ jobId, status: 'pooled', pool: { cause: 'unsold', commitments: [] } }]);
-    const { escalations } = await call('getRound', { params: { roundId: jobs[0]!.roundId } });
+    const { escalations } = await call('getRound', { params: { roundId: jobs[0]!.roundId! } });
     expect(escalations).toMatchObject([{ next: 'pool', jobIds: [jobId], reasons: [{ reason: 'noBids', jobs: 1 }] }]);
     const { inputHash, input } = await call('getJobInput', { params }, token);
     expect(contentHashOf(input)).toBe(inputHash);

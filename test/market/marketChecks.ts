@@ -7,7 +7,7 @@ import type { Assignment, MarketState } from '#market/state.js';
 import { wakeUpsOfJob } from '#market/wakeUps.js';
 import type { Award, Entry, EntryOf } from '#protocol/entries.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
-import { blockIdOf } from '#protocol/units.js';
+import { blockIdOf, jobIdOf } from '#protocol/units.js';
 import { PoolBookkeeper } from './poolChecks.js';
 
 type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;
@@ -42,9 +42,15 @@ export function moneyFlaws(state: MarketState): string[] {
 export function idleFlaws(state: MarketState): string[] {
   const flaws: string[] = [];
   for (const job of state.jobs.values()) {
+    if (job.status === 'waiting') {
+      const before = job.after.map((jobId) => state.jobs.get(jobId)!);
+      if (before.every(({ outcome }) => outcome === 'proven'))
+        flaws.push(`${job.jobId} waits for jobs that are proven`);
+      if (before.some(({ outcome }) => outcome === 'expired')) flaws.push(`${job.jobId} waits for a job that expired`);
+    }
     const isWaiting = job.status === 'awarded' || job.status === 'pooled';
     if (isWaiting && wakeUpsOfJob(job).length === 0) flaws.push(`${job.jobId} waits for nothing`);
-    if (job.status === 'open' && state.rounds.get(job.roundId)?.clearedAtMs !== null) {
+    if (job.status === 'open' && state.rounds.get(job.roundId!)?.clearedAtMs !== null) {
       flaws.push(`${job.jobId} is open without an open round`);
     }
   }
@@ -56,6 +62,11 @@ export interface JobStory {
   parameters: Parameters;
   max: bigint;
   requester: string;
+  /** Jobs that must be proven first. */
+  after: string[];
+  blockDeadlineMs: number;
+  provenAtMs: number | null;
+  /** As its rounds have it; negative before the first. */
   deadlineMs: number;
   award: Award | null;
   activatedAt: number | null;
@@ -128,7 +139,8 @@ export class Bookkeeper {
   }
 
   /** A job keeps to the parameters that were in force when its newest round opened. */
-  private openRound({ jobIds, parametersVersion }: EntryOf<'roundOpened'>): void {
+  private openRound({ jobIds, parametersVersion, deadlineMs, atMs }: EntryOf<'roundOpened'>): void {
+    for (const jobId of jobIds) this.isInTurn(jobId, deadlineMs, atMs);
     if (parametersVersion !== this.versions.size) this.flaws.push(`a round opens under version ${parametersVersion}`);
     const parameters = this.versions.get(parametersVersion)!;
     for (const jobId of jobIds) this.jobs.get(jobId)!.parameters = parameters;
@@ -149,13 +161,28 @@ export class Bookkeeper {
     }
   }
 
-  private begin({ message, jobs }: EntryOf<'blockSubmitted'>): void {
-    for (const { jobId } of jobs) {
+  /** A job is auctioned when those before it are proven, in a time that leaves those behind it some. */
+  private isInTurn(jobId: string, deadlineMs: number, atMs: number): void {
+    const story = this.jobs.get(jobId)!;
+    if (story.after.length > 0 && story.deadlineMs < 0) this.note('auctioned behind another');
+    const early = story.after.find((before) => this.jobs.get(before)!.provenAtMs === null);
+    if (early !== undefined) this.flaws.push(`${jobId} is auctioned before ${early} is proven`);
+    const late = story.after.find((before) => this.jobs.get(before)!.deadlineMs >= deadlineMs);
+    if (late !== undefined) this.flaws.push(`${jobId} is due at ${deadlineMs}, no later than ${late}`);
+    if (deadlineMs <= atMs || deadlineMs > story.blockDeadlineMs) this.flaws.push(`${jobId} is due at ${deadlineMs}`);
+    story.deadlineMs = deadlineMs;
+  }
+
+  private begin({ message, jobs, blockId }: EntryOf<'blockSubmitted'>): void {
+    for (const { jobId, after = [] } of jobs) {
       this.jobs.set(jobId, {
+        after: after.map((place) => jobIdOf(blockId, place)),
+        blockDeadlineMs: message.deadlineMs,
+        provenAtMs: null,
         parameters: DEFAULT_PARAMETERS,
         max: BigInt(message.maxPriceWei),
         requester: message.requester,
-        deadlineMs: message.deadlineMs,
+        deadlineMs: -1,
         award: null,
         activatedAt: null,
         activatedAtMs: null,
@@ -208,6 +235,7 @@ export class Bookkeeper {
     const story = this.jobs.get(entry.jobId)!;
     if (story.ended) this.flaws.push(`${entry.jobId} ended twice`);
     story.ended = true;
+    if (entry.type === 'proofAccepted') story.provenAtMs = entry.atMs;
     const say = (what: string) => this.flaws.push(`entry ${this.index}, ${entry.type} of ${entry.jobId}: ${what}`);
     const fromEscrow = sumOf(entry, ({ from }) => from === `escrow:${blockIdOf(entry.jobId)}`);
     if (fromEscrow !== story.max) say(`moves ${fromEscrow} of the escrow`);

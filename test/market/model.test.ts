@@ -43,6 +43,9 @@ const MUST_HAPPEN = [
   'unsold: noneInTime',
   'unsold: noBond',
   'unsold: notWorthIt',
+  'auctioned behind another',
+  'unsold: predecessorExpired',
+  'unsold: readyTooLate',
 ];
 
 async function live(seed: number, signed: boolean, seen: Record<string, number>): Promise<void> {

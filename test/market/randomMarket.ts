@@ -157,14 +157,20 @@ export class RandomMarket {
       pool: dice.chance(75) ? 'open' : 'none',
       allowedOwners: dice.chance(15) ? this.provers.slice(0, 2).map(({ address }) => address) : [],
     };
-    const { executed, jobIds, roundId } = await driver.submitBlock(
-      dice.pick(this.requesters),
-      1 + dice.below(4),
-      terms,
-    );
+    const isOrdered = dice.chance(30);
+    const jobCount = 1 + dice.below(4) + (isOrdered ? 1 : 0);
+    const after = isOrdered ? this.someOrder(jobCount) : [];
+    if (isOrdered) terms.deadlineMs! += 30_000;
+    const { executed, jobIds, roundId } = await driver.submitBlock(dice.pick(this.requesters), jobCount, terms, after);
     if (!executed.ok) return;
     this.jobIds.push(...jobIds);
-    this.roundIds.push(roundId, roundId.replace('.r0', '.r1'), roundId.replace('.r0', '.r2'));
+    this.roundIds.push(...[0, 1, 2, 3, 4].map((number) => roundId.replace('.r0', `.r${number}`)));
+  }
+
+  /** For each job some of those before it. */
+  private someOrder(jobCount: number): number[][] {
+    const places = Array.from({ length: jobCount }, (_, place) => place);
+    return places.map((place) => places.filter((before) => before < place && this.dice.chance(60)));
   }
 
   private async bid(): Promise<void> {

@@ -81,9 +81,14 @@ export async function invariantFlaws(pool: Pool, acknowledged: Iterable<string> 
     else if (!entries[answer.accepted?.firstIndex ?? -1]) flaws.push(`I1: the entry of ${digest} is lost`);
   }
   const idle = await pool.query(
-    `SELECT job_id FROM jobs j WHERE status <> 'ended' AND NOT EXISTS (
+    `SELECT job_id FROM jobs j WHERE status NOT IN ('ended', 'waiting') AND NOT EXISTS (
        SELECT 1 FROM wake_ups w WHERE w.key = j.job_id OR (j.status = 'open' AND w.key = j.state->>'roundId'))`,
   );
+  const forgotten = await pool.query(
+    `SELECT job_id FROM jobs j WHERE status = 'waiting' AND NOT EXISTS (
+       SELECT 1 FROM jobs b WHERE b.status <> 'ended' AND j.state->'after' ? b.job_id)`,
+  );
+  for (const { job_id } of forgotten.rows) flaws.push(`I4: job ${job_id} waits for jobs that have ended`);
   for (const { job_id } of idle.rows) flaws.push(`I4: job ${job_id} is neither ended nor holds a wake-up`);
   return flaws;
 }

@@ -215,13 +215,17 @@ export class MarketDriver {
     };
   }
 
-  /** Submits a block of `jobCount` jobs with placeholder signals; the answer carries block and round id. */
-  async submitBlock(requester: Party, jobCount: number, terms: Partial<BlockRequest> = {}) {
+  /**
+   * Submits a block of `jobCount` jobs with placeholder signals; the answer carries block and round id.
+   * @param after - for each job the places of those that must be proven first
+   */
+  async submitBlock(requester: Party, jobCount: number, terms: Partial<BlockRequest> = {}, after: number[][] = []) {
     const message = await this.request(requester, terms);
     const { digest, signature } = await requester.sign('BlockRequest', message);
     const jobs = Array.from({ length: jobCount }, (_, index) => ({
       publicSignals: [`${index}`, `${index + 1}`, '7'],
       inputHash: `0x${'dd'.repeat(32)}` as Hex,
+      ...((after[index]?.length ?? 0) > 0 && { after: after[index]! }),
     }));
     const executed = await this.run({ kind: 'submitBlock', message, signature, digest, jobs }, digest);
     return { executed, blockId: digest, roundId: `${digest}.r0`, jobIds: jobs.map((_, index) => `${digest}.${index}`) };

@@ -103,7 +103,9 @@ async function cutBlock(
   const listed = await circuitChecker.jobsOf({ wasmSha256: wasm.sha256, signalCount, blockHash, jobsFile: blockFile });
   if (!listed.ok) return refuse(listed.code, listed.detail);
   return {
-    jobs: listed.jobs.map(({ publicSignals, inputHash }) => ({ publicSignals, inputHash })),
+    jobs: listed.jobs.map(({ publicSignals, inputHash, after }) => {
+      return { publicSignals, inputHash, ...(after.length > 0 && { after }) };
+    }),
     jobInputs: listed.jobs.map(({ input }) => input),
   };
 }

@@ -63,6 +63,7 @@ function bar(ppm: number): string {
 /** What is going on with a job, in a word, and how far it is. */
 function stageOf(job: JobView, look: Look): { stage: string; ppm: number } {
   if (job.status === 'ended') return { stage: job.outcome ?? 'ended', ppm: 1_000_000 };
+  if (job.status === 'waiting') return { stage: 'waiting', ppm: 0 };
   if (job.status === 'open') return { stage: 'bidding', ppm: 0 };
   if (job.status === 'pooled' && job.submissions.length === 0) return { stage: 'in the pool', ppm: 0 };
   if (job.submissions.some(({ verdict }) => verdict === 'pending')) return { stage: 'verifying', ppm: 990_000 };

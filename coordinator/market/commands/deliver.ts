@@ -1,7 +1,8 @@
 import { reject } from '#protocol/rejections.js';
 import type { Address } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { completion, provenPostings } from '../ending.js';
+import { following } from '../dependencies.js';
+import { provenPostings } from '../ending.js';
 import { expiry } from '../escalation.js';
 import { awaitsWitness } from '../fault.js';
 import { type Fresh, isBehindAnother, poolOpening } from '../pool.js';
@@ -62,7 +63,10 @@ export function recordVerdict(state: MarketState, command: CommandOf<'recordVerd
   if (command.valid) {
     if (isBehindAnother(job, submission, nowMs)) return NOTHING;
     const postings = provenPostings(state, job, submission, nowMs);
-    return accept({ type: 'proofAccepted', ...about, postings }, ...completion(block, 1, 0, nowMs));
+    return accept(
+      { type: 'proofAccepted', ...about, postings },
+      ...following(state, block, { proven: [job.jobId] }, nowMs),
+    );
   }
   const rejected = { type: 'proofRejected' as const, ...about, code: command.code };
   if (nowMs >= job.deadlineMs && pendingCount(job) === 1 && !awaitsWitness(job)) {

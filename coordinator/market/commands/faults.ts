@@ -1,5 +1,6 @@
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { completion, expireAwarded, expireUnsatisfiable } from '../ending.js';
+import { following } from '../dependencies.js';
+import { expireAwarded, expireUnsatisfiable } from '../ending.js';
 import { awaitsWitness } from '../fault.js';
 import { poolOpening } from '../pool.js';
 import { assignmentOf, type MarketState, pendingCount } from '../state.js';
@@ -36,5 +37,5 @@ export function recordWitness(state: MarketState, command: CommandOf<'recordWitn
     return accept(checked, ...poolOpening(state, job, nowMs, { isWitnessChecked: true }));
   }
   const expired = satisfiable === false ? expireUnsatisfiable(state, job, nowMs) : expireAwarded(state, job, nowMs);
-  return accept(checked, expired, ...completion(state.blocks.get(job.blockId)!, 0, 1, nowMs));
+  return accept(checked, expired, ...following(state, state.blocks.get(job.blockId)!, { expired: [jobId] }, nowMs));
 }

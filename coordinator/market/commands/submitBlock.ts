@@ -1,16 +1,17 @@
-import type { Entry } from '#protocol/entries.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import { reject } from '#protocol/rejections.js';
-import { jobIdOf, roundIdOf } from '#protocol/units.js';
+import { jobIdOf } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
+import { jobDeadlines, longestPath } from '../dependencies.js';
+import { leastMsOf, openRounds } from '../openRound.js';
 import { freeWei, type MarketState, parametersOf, posting } from '../state.js';
 
 const DEADLINE_MS_MAX = 2_592_000_000;
 
 /**
- * Takes a block that `splitBlock`, or the circuit's witness generator, has found provable: reserves the escrow (jobs times max price) and opens the first
- * round over all of its jobs.
+ * Takes a block that `splitBlock`, or the circuit's witness generator, has found provable: reserves the escrow (jobs
+ * times max price) and opens the first round over all of its jobs that wait for no other.
  */
 export function submitBlock(state: MarketState, command: CommandOf<'submitBlock'>, nowMs: number): Decision {
   const no = checkRequest(state, command, nowMs);
@@ -19,45 +20,28 @@ export function submitBlock(state: MarketState, command: CommandOf<'submitBlock'
   const jobs = command.jobs.map((job, index) => ({ jobId: jobIdOf(blockId, index), ...job }));
   const escrowWei = BigInt(message.maxPriceWei) * BigInt(jobs.length);
   const postings = [posting(`account:${message.requester}`, `escrow:${blockId}`, escrowWei, 'escrow')];
+  const deadlines = jobDeadlines(afterOf(command), nowMs, message.deadlineMs);
+  const first = jobs.flatMap(({ jobId, after }, index) =>
+    after === undefined ? [{ jobId, deadlineMs: deadlines[index]! }] : [],
+  );
   return accept(
     { type: 'blockSubmitted', atMs: nowMs, blockId, message, signature, jobs, postings },
-    openRound(
-      { blockId, request: message, roundCount: 0 },
-      jobs.map((job) => job.jobId),
-      0,
-      state.parametersVersion,
-      nowMs,
-    ),
+    ...openRounds({ blockId, request: message, roundCount: 0 }, first, state.parametersVersion, nowMs),
   );
 }
 
-/** The entry that opens a block's next round over the given jobs: a step of its schedule, under the newest parameters. */
-export function openRound(
-  block: {
-    blockId: CommandOf<'submitBlock'>['digest'];
-    request: CommandOf<'submitBlock'>['message'];
-    roundCount: number;
-  },
-  jobIds: string[],
-  step: number,
-  parametersVersion: number,
-  nowMs: number,
-): Entry {
-  const { circuitId, roundPricesWei, deadlineMs, bidWindowsMs } = block.request;
-  return {
-    type: 'roundOpened',
-    atMs: nowMs,
-    roundId: roundIdOf(block.blockId, block.roundCount),
-    blockId: block.blockId,
-    circuitId,
-    jobIds,
-    step,
-    parametersVersion,
-    sealing: block.request.sealing,
-    maxPriceWei: roundPricesWei[step]!,
-    deadlineMs,
-    closesAtMs: nowMs + bidWindowsMs[step]!,
-  };
+function afterOf({ jobs }: Pick<CommandOf<'submitBlock'>, 'jobs'>): number[][] {
+  return jobs.map(({ after }) => after ?? []);
+}
+
+/** Why the order of a block's jobs cannot be kept; null when it can. Places are those of the block's list. */
+function orderFlaw(command: CommandOf<'submitBlock'>): Decision | null {
+  for (const [index, { after }] of command.jobs.entries()) {
+    if (after === undefined) continue;
+    const isSound = after.length > 0 && new Set(after).size === after.length && after.every((one) => one < index);
+    if (!isSound) return reject('invalidBlock', `job ${index} must come after other, earlier jobs`);
+  }
+  return null;
 }
 
 function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, nowMs: number): Decision | null {
@@ -69,11 +53,16 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   if (BigInt(message.maxPriceWei) === 0n) return reject('zeroMaxPrice');
   const wrongSchedule = checkSchedule(message, parameters);
   if (wrongSchedule) return wrongSchedule;
-  const { provingTimeMsMin, jobsPerBlockMax } = parameters;
+  const { jobsPerBlockMax } = parameters;
   if (message.deadlineMs <= nowMs) return reject('deadlinePassed', `it passed ${nowMs - message.deadlineMs} ms ago`);
-  const biddingMs = message.bidWindowsMs[0]! + revealMsOf(message, parameters);
-  const earliestMs = nowMs + biddingMs + provingTimeMsMin + parameters.deliveryMarginMs;
-  if (message.deadlineMs < earliestMs) return reject('deadlineTooNear', `the earliest possible is ${earliestMs}`);
+  const wrongOrder = orderFlaw(command);
+  if (wrongOrder) return wrongOrder;
+  const path = longestPath(afterOf(command));
+  const earliestMs = nowMs + path * leastMsOf(message, parameters);
+  if (message.deadlineMs < earliestMs) {
+    const why = path > 1 ? `, with ${path} jobs one after another` : '';
+    return reject('deadlineTooNear', `the earliest possible is ${earliestMs}${why}`);
+  }
   if (message.deadlineMs > nowMs + DEADLINE_MS_MAX) return reject('deadlineTooFar');
   if (jobs.length === 0) return reject('invalidBlock', 'it has nothing to prove');
   if (jobs.length > jobsPerBlockMax) return reject('tooManyJobs', `${jobs.length} jobs, at most ${jobsPerBlockMax}`);
@@ -83,11 +72,6 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const heldWei = freeWei(state, message.requester);
   if (heldWei < escrowWei) return reject('insufficientFunds', `needs ${escrowWei} wei in escrow, has ${heldWei}`);
   return null;
-}
-
-/** How long a round of a request goes on behind its window, so that bids can be opened, in milliseconds. */
-export function revealMsOf({ sealing }: Pick<BlockRequest, 'sealing'>, { bidRevealMs }: Parameters): number {
-  return sealing === 'commitReveal' ? bidRevealMs : 0;
 }
 
 function checkSchedule(message: BlockRequest, parameters: Parameters): Decision | null {

@@ -3,6 +3,8 @@
 const WORDS: Record<string, string> = {
   open: 'taking bids',
   pooled: 'in the pool',
+  predecessorExpired: 'a job that had to come first expired',
+  readyTooLate: 'the jobs before it left too little time to auction it',
   noPoolCommit: 'nobody committed to it in the pool',
   noPoolReveal: 'no commitment of the pool was revealed',
   noPoolProof: 'no zkProof of the pool was valid',

@@ -181,6 +181,8 @@ function storyOf(job: JobView, progress: BlockData['progress'], nameOf: (address
   const called = job.activationCause && `backup called: ${causeInWords(job.activationCause)}`;
   if (job.outcome === 'proven') return [`proven by the ${job.deliveredBy}`, called].filter(Boolean).join('; ');
   if (job.outcome === 'expired') return `expired: ${inWords(job.outcomeReason ?? '')}`;
+  if (job.status === 'waiting')
+    return `waiting for ${job.after.length} earlier ${job.after.length === 1 ? 'job' : 'jobs'}`;
   if (job.status === 'open') return 'taking bids';
   if (job.pool && job.status === 'pooled') {
     return `in the pool: ${inWords(job.pool.cause)}; ${job.pool.commitments.length} commitments`;
