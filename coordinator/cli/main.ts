@@ -15,6 +15,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   circuit: { summary: 'list, add, build and verify circuits', load: () => import('./circuit.js') },
   account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
+  export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },
   parameters: { summary: 'show a market’s parameters, or change them', load: () => import('./parameters.js') },
   simulate: {

@@ -1,0 +1,164 @@
+/**
+ * Copies a whole log into a folder: tiles, entry bundles, long entries, artifacts and the checkpoint, laid out as they are
+ * served. Every byte is checked on the way, and what is there already is not fetched again.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type EntryOf, parseEntry } from '#protocol/entries.js';
+import { decodeEntryBundle } from '#protocol/log/entryBundle.js';
+import { isNamedBy, stubOf } from '#protocol/log/logLeaf.js';
+import { appendLeaf, emptyFrontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
+import { encodeTile, entryBundlePath, TILE_HEIGHT, TILE_WIDTH, tilePath } from '#protocol/log/tiles.js';
+import type { TileSource } from './tileSource.js';
+import { checkpointFlaw, claimedSize } from './walkLog.js';
+
+export interface MirrorOptions {
+  /** Copy witness generators and proving keys too: with them the folder is enough to check and to carry on. */
+  artifacts: boolean;
+  /** Told the number of entries done and in all. */
+  onProgress?: (done: number, size: number) => void;
+}
+
+export interface MirrorReport {
+  size: number;
+  /** SHA-256 of artifacts that the source did not have, in hexadecimal. */
+  missing: string[];
+}
+
+/** The source's log is not what its checkpoint says, or not the one that the folder holds. */
+export class MirrorError extends Error {
+  override readonly name = 'MirrorError';
+}
+
+/** Where a folder keeps what a log's static files are named by. */
+export const MIRROR_PATHS = {
+  checkpoint: 'checkpoint',
+  entry: (sha256: string) => `entry/${sha256}`,
+  blob: (sha256: string) => `blobs/${sha256}`,
+} as const;
+
+/** Copies a log. Throws {@link MirrorError}; the folder's checkpoint is then still the one of before. */
+export async function mirrorLog(source: TileSource, folder: string, options: MirrorOptions): Promise<MirrorReport> {
+  const note = await source.checkpoint();
+  const size = claimedSize(note);
+  const before = join(folder, MIRROR_PATHS.checkpoint);
+  if (existsSync(before) && claimedSize(readFileSync(before, 'utf8')) > size) {
+    throw new MirrorError(`the log has ${size} entries; ${folder} holds a checkpoint of more: it was rolled back`);
+  }
+  const tiles = new TileWriter(folder);
+  const artifacts = new Set<string>();
+  let market: EntryOf<'marketOpened'> | null = null;
+  let frontier = emptyFrontier();
+  while (frontier.size < size) {
+    const width = Math.min(TILE_WIDTH, size - frontier.size);
+    const leaves = await bundleOf(source, folder, frontier.size / TILE_WIDTH, width);
+    for (const leaf of leaves) {
+      const entry = parseEntry(JSON.parse(await entryOf(source, folder, leaf)));
+      if (entry.type === 'marketOpened') market ??= entry;
+      if (entry.type === 'circuitRegistered') {
+        for (const { sha256 } of [entry.wasm, entry.zkey]) artifacts.add(sha256.slice('0x'.length));
+      }
+      const grown = appendLeaf(frontier, leafHash(leaf));
+      frontier = grown.frontier;
+      tiles.take(grown.completed);
+    }
+    options.onProgress?.(frontier.size, size);
+  }
+  const flaw = checkpointFlaw(note, market, frontier.size, rootOf(frontier));
+  if (flaw) throw new MirrorError(`${flaw}. Was ${folder} made from another log?`);
+  tiles.end();
+  const missing: string[] = [];
+  for (const sha256 of options.artifacts ? artifacts : []) {
+    if (!(await copyArtifact(source, folder, sha256))) missing.push(sha256);
+  }
+  write(before, Buffer.from(note));
+  return { size, missing };
+}
+
+async function bundleOf(source: TileSource, folder: string, index: number, width: number): Promise<Uint8Array[]> {
+  const path = join(folder, entryBundlePath({ index, width }));
+  const bytes = existsSync(path) ? new Uint8Array(readFileSync(path)) : await source.bundle({ index, width });
+  const leaves = decodeEntryBundle(bytes, width);
+  if (!leaves) throw new MirrorError(`entry bundle ${index} does not hold ${width} entries`);
+  write(path, bytes);
+  return leaves;
+}
+
+/** The entry that a leaf stands for, as text. */
+async function entryOf(source: TileSource, folder: string, leaf: Uint8Array): Promise<string> {
+  const text = Buffer.from(leaf).toString('utf8');
+  const stub = stubOf(text);
+  if (!stub) return text;
+  const path = join(folder, MIRROR_PATHS.entry(stub.sha256));
+  const bytes = existsSync(path) ? new Uint8Array(readFileSync(path)) : await source.longEntry(stub.sha256);
+  if (!isNamedBy(stub, bytes)) throw new MirrorError(`the long entry ${stub.sha256} has another hash or length`);
+  write(path, bytes);
+  return Buffer.from(bytes).toString('utf8');
+}
+
+/** @returns false when the source does not have it */
+async function copyArtifact(source: TileSource, folder: string, sha256: string): Promise<boolean> {
+  const path = join(folder, MIRROR_PATHS.blob(sha256));
+  if (existsSync(path)) return true;
+  const pieces = await source.artifact(sha256);
+  if (!pieces) return false;
+  mkdirSync(dirname(path), { recursive: true });
+  const hash = createHash('sha256');
+  const file = await open(`${path}.new`, 'w');
+  try {
+    for await (const piece of pieces) {
+      hash.update(piece);
+      await file.write(piece);
+    }
+  } finally {
+    await file.close();
+  }
+  if (hash.digest('hex') !== sha256) {
+    rmSync(`${path}.new`);
+    throw new MirrorError(`the artifact served as ${sha256} has another hash`);
+  }
+  renameSync(`${path}.new`, path);
+  return true;
+}
+
+/** Writes tiles when they are full, and the partial ones at the end. */
+class TileWriter {
+  private readonly folder: string;
+  private readonly rows = new Map<string, { level: number; index: number; hashes: Uint8Array[] }>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  take(nodes: readonly TreeNode[]): void {
+    for (const { level, index, hash } of nodes) {
+      if (level % TILE_HEIGHT !== 0) continue;
+      const tile = { level: level / TILE_HEIGHT, index: Math.floor(index / TILE_WIDTH) };
+      const key = `${tile.level}/${tile.index}`;
+      const row = this.rows.get(key) ?? { ...tile, hashes: [] };
+      row.hashes.push(hash);
+      this.rows.set(key, row);
+      if (row.hashes.length === TILE_WIDTH) this.write(key);
+    }
+  }
+
+  end(): void {
+    for (const key of [...this.rows.keys()]) this.write(key);
+  }
+
+  private write(key: string): void {
+    const { level, index, hashes } = this.rows.get(key)!;
+    this.rows.delete(key);
+    write(join(this.folder, tilePath({ level, index, width: hashes.length })), encodeTile(hashes));
+  }
+}
+
+/** Writes a file that is whole whenever it is there. */
+function write(path: string, bytes: Uint8Array): void {
+  if (existsSync(path) && Buffer.from(readFileSync(path)).equals(bytes)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, bytes);
+  renameSync(`${path}.new`, path);
+}
