@@ -110,6 +110,8 @@ describe('a copy of a log', () => {
 
   it('says what is wrong with an address that is none of a coordinator', async () => {
     await expect(mirror(httpTileSource('http://127.0.0.1:1'))).rejects.toThrow(/does not answer/);
-    await expect(mirror(httpTileSource(`${market.url}/nowhere`))).rejects.toThrow(/is this the address of a coordinator/);
+    await expect(mirror(httpTileSource(`${market.url}/nowhere`))).rejects.toThrow(
+      /is this the address of a coordinator/,
+    );
   });
 });

@@ -123,8 +123,19 @@ describe('agents at one coordinator and the requester at the other', () => {
 
   beforeAll(async () => {
     agents = [
-      await InstantAgent.start(market, { name: 'quick', priceWei: 1_000_000_000_000n, url: left.url }),
-      await InstantAgent.start(market, { name: 'quicker', priceWei: 2_000_000_000_000n, url: left.url }),
+      // They promise a time in which a coordinator is back also on a busy machine: no backup is due before.
+      await InstantAgent.start(market, {
+        name: 'quick',
+        priceWei: 1_000_000_000_000n,
+        url: left.url,
+        measuredMs: 20_000,
+      }),
+      await InstantAgent.start(market, {
+        name: 'quicker',
+        priceWei: 2_000_000_000_000n,
+        url: left.url,
+        measuredMs: 20_000,
+      }),
     ];
   });
 
