@@ -1,7 +1,7 @@
 import { pathOf } from '#protocol/client.js';
 import { type Entry, type EntryType, parseEntry } from '#protocol/entries.js';
 import { ROUTES } from '#protocol/routes.js';
-import { backoffMs, pause } from '../backoff.js';
+import { BACKOFF_MS, backoffMs, pause } from '../backoff.js';
 import { type AgentLog, messageOf } from '../log.js';
 import { EventStreamParser } from './eventStream.js';
 
@@ -57,12 +57,15 @@ async function readOnce(options: FeedOptions, state: { lastId: string | null; fa
     options.log('feedConnected', { afterIndex: state.lastId });
     options.onConnect();
     const parser = new EventStreamParser();
+    const connectedMs = performance.now();
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       heard();
-      state.failures = 0;
       for (const { id, data } of parser.push(chunk)) {
+        state.failures = 0;
         if (id !== null) handOver(options, id, data);
       }
+      // Something that answers and hangs up, like a proxy in trouble, is not to be asked five times a second.
+      if (performance.now() - connectedMs > BACKOFF_MS.longest) state.failures = 0;
       // Ids come without data too: they tell how far the log is, past entries of types that nobody asked for.
       state.lastId = parser.lastId ?? state.lastId;
     }

@@ -7,6 +7,9 @@ import { CoordinatorClock, isUnreachable, Session } from './session.js';
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
+/** A machine's clock that differs by more from the coordinator's is told, in milliseconds. */
+const CLOCK_DIFFERS_MS = 30_000;
+
 /** Largest answer that is read, in bytes: far above the longest list that an agent asks for. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -42,5 +45,8 @@ export async function openSession(options: {
       signal,
     },
   );
+  // All times are reckoned by the coordinator's clock, so nothing is lost; but logs of the machine would mislead.
+  const aheadMs = clock.localMs() - clock.nowMs();
+  if (Math.abs(aheadMs) > CLOCK_DIFFERS_MS) log('clockDiffers', { aheadMs });
   return new Session({ client, account, market, clock });
 }

@@ -16,6 +16,8 @@ export type ProvingFlaw =
   | 'proverCrashed'
   /** The proof was ended because it took too much memory, or got none. */
   | 'proverMemoryLimit'
+  /** The agent's own disk did not take a file of the job. */
+  | 'diskFailed'
   /** The program could not be started. */
   | 'proverMissing'
   /** What the program wrote is no zkProof of the circuit's protocol. */

@@ -1,6 +1,7 @@
 import { constants, lstatSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskErrorOf } from '../../client/diskError.js';
 import { flawed, memoryFlaw, cancelled as wasCancelled } from '../provingError.js';
 import type { BackendWatch, ProvingBackend } from './backend.js';
 import { type ProgramEnd, runBounded } from './boundedProgram.js';
@@ -44,10 +45,12 @@ export class CommandBackend implements ProvingBackend {
 
   async prove(witness: Uint8Array, { signal, limitMs }: BackendWatch): Promise<unknown> {
     const { workDir } = this.#options;
-    await mkdir(workDir, { recursive: true, mode: 0o700 });
-    const folder = await mkdtemp(join(workDir, 'job-'));
+    const folder = await this.#onDisk(async () => {
+      await mkdir(workDir, { recursive: true, mode: 0o700 });
+      return mkdtemp(join(workDir, 'job-'));
+    });
     try {
-      await writeFile(join(folder, 'witness.wtns'), witness, { mode: 0o600 });
+      await this.#onDisk(() => writeFile(join(folder, 'witness.wtns'), witness, { mode: 0o600 }));
       const ending = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
       const end = await this.#run(folder, ending, limitMs);
       if (end.kind !== 'exit' || end.code !== 0) throw this.#errorOf(end, limitMs);
@@ -65,6 +68,16 @@ export class CommandBackend implements ProvingBackend {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#options.checker.close();
+  }
+
+  /** Tells the operator's own trouble with the disk from the program's. */
+  async #onDisk<Result>(action: () => Promise<Result>): Promise<Result> {
+    try {
+      return await action();
+    } catch (error) {
+      const disk = diskErrorOf(error, `the witness could not be written in ${this.#options.workDir}`);
+      throw disk ? flawed('diskFailed', disk.message) : error;
+    }
   }
 
   #run(folder: string, signal: AbortSignal, limitMs: number): Promise<ProgramEnd> {
