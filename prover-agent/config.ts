@@ -5,6 +5,7 @@ import { ConfigError } from './settings/configError.js';
 import { EARNING_SETTINGS } from './settings/earningSettings.js';
 import { IDENTITY_SETTINGS } from './settings/identitySettings.js';
 import { MACHINE_SETTINGS } from './settings/machineSettings.js';
+import { METRICS_SETTINGS } from './settings/metricsSettings.js';
 import { settingsOf } from './settings/setting.js';
 
 export { ConfigError };
@@ -14,7 +15,13 @@ export { ConfigError };
  * accounts, so that settings may be printed.
  */
 export const agentConfigSchema = z
-  .strictObject({ ...IDENTITY_SETTINGS, ...MACHINE_SETTINGS, ...CIRCUIT_SETTINGS, ...EARNING_SETTINGS })
+  .strictObject({
+    ...IDENTITY_SETTINGS,
+    ...MACHINE_SETTINGS,
+    ...CIRCUIT_SETTINGS,
+    ...EARNING_SETTINGS,
+    ...METRICS_SETTINGS,
+  })
   .readonly();
 export type AgentConfig = z.output<typeof agentConfigSchema>;
 
@@ -42,6 +49,8 @@ export function agentPaths(dataDir: string) {
     /** Bids that were committed to and must be opened. */
     unopenedBids: join(dataDir, 'unopened-bids.json'),
     receipts: join(dataDir, 'receipts.jsonl'),
+    /** What the agent does, for `agent status`. */
+    status: join(dataDir, 'status.json'),
     /** Witnesses for external provers, for the time of one zkProof. */
     work: resolve(dataDir, 'work'),
   };

@@ -10,6 +10,7 @@ import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
 import { followFeed } from './client/feed.js';
 import { Heartbeat } from './client/heartbeat.js';
+import { holdKey } from './client/keyLock.js';
 import { takeLock } from './client/lockFile.js';
 import { openSession } from './client/openSession.js';
 import { isUnreachable, type Session } from './client/session.js';
@@ -26,6 +27,8 @@ import type { ProvableCircuit } from './proving/provableCircuit.js';
 import { createProver, type ProverFactory } from './proving/prover.js';
 import { ProvingTimes } from './proving/provingTimes.js';
 import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
+import { serveMetrics } from './status/metricsServer.js';
+import { StatusKeeper } from './status/statusKeeper.js';
 
 /** What an agent is run with, beside its settings. */
 export interface RunAgentOptions {
@@ -47,7 +50,8 @@ export interface RunAgentOptions {
 
 /**
  * Runs an agent until the signal is aborted. A coordinator that cannot be reached is waited for.
- * @throws LockedError when another agent runs on the same data folder; ConfigError when the owner's signature is
+ * @throws LockedError when another agent runs on the same data folder, KeyInUseError when one on this machine works with
+ *   the same key for the same market; ConfigError when the owner's signature is
  *   wanting; RejectedError when the coordinator refuses the registration or the login
  */
 export async function runAgent(config: AgentConfig, options: RunAgentOptions): Promise<void> {
@@ -56,16 +60,20 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
   clearWork(paths.work);
   const closing = new AbortController();
   const circuits = new Map<string, ProvableCircuit>();
+  const keeper = new StatusKeeper(paths.status, options.log);
+  const { metricsHost: host, metricsPort: port } = config;
+  if (port) serveMetrics({ host, port, status: () => keeper.status, log: keeper.log, signal: closing.signal });
   try {
-    await runLocked(config, options, circuits, closing);
+    await runLocked(config, { ...options, log: keeper.log }, circuits, closing);
   } catch (error) {
     if (!options.signal.aborted) throw error;
   } finally {
     closing.abort();
     const provers = [...circuits.values()].flatMap((circuit) => circuit.provers);
     await Promise.all(provers.map((prover) => prover.close()));
+    keeper.log('stopped');
+    keeper.close();
     release();
-    options.log('stopped');
   }
 }
 
@@ -83,7 +91,7 @@ async function runLocked(
   const times = new ProvingTimes(agentPaths(config.dataDir).provingTimes);
   const { name, slots } = config;
   log('starting', { prover: account.address, name, slots, coordinator: config.coordinator });
-  const session = await openSession({ ...options, baseUrl: config.coordinator });
+  const session = await openOnlySession(config, options, closing.signal);
   const passed = await untilReached(options, () => registerOnce(session, name, options));
   await untilReached(options, () => session.logIn());
   const book = new JobBook(account.address);
@@ -137,6 +145,14 @@ async function runLocked(
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
   await aborted(signal);
   await agent.stop(live.current.finishMs);
+}
+
+/** Reaches the market, and holds the key for it until the signal is aborted. */
+async function openOnlySession(config: AgentConfig, options: RunAgentOptions, signal: AbortSignal): Promise<Session> {
+  const session = await openSession({ ...options, baseUrl: config.coordinator });
+  const letGo = await holdKey(session.address, session.market.coordinatorId, config.dataDir);
+  signal.addEventListener('abort', letGo, { once: true });
+  return session;
 }
 
 /** Hands the market's news to the agent, for as long as the signal is not aborted. */

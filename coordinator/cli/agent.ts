@@ -5,6 +5,8 @@ import { EXIT } from './agent/exitCodes.js';
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('./agent/init.js')).initCommand(),
   run: async () => (await import('./agent/run.js')).runCommand(),
+  status: async () => (await import('./agent/status.js')).statusCommand(),
+  earnings: async () => (await import('./agent/earnings.js')).earningsCommand(),
   authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),
   settings: async () => (await import('./agent/settings.js')).settingsCommand(),
 };

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type Address, addressSchema } from '#protocol/units.js';
 import { type Account, accountOf, newPrivateKey } from './account.js';
 import { isKeystore, KeystoreError, makeKeystore, openKeystore } from './keystore.js';
 
@@ -38,6 +39,14 @@ export function kindOfKeyFile(path: string): 'missing' | 'bare' | 'keystore' {
   const found = readKeyFile(path);
   if (found === null) return 'missing';
   return isKeystore(found) ? 'keystore' : 'bare';
+}
+
+/** The address that a keystore says it is of, unopened; null for other files, and for keystores that do not say it. */
+export function addressOfKeystore(path: string): Address | null {
+  const found = readKeyFile(path);
+  if (!isKeystore(found)) return null;
+  const parsed = addressSchema.safeParse(String((found as { address?: unknown }).address).replace(/^(0x)?/, '0x'));
+  return parsed.success ? parsed.data : null;
 }
 
 /** Reads a password from a file, which others may not read; a line end at its end is not part of it. */

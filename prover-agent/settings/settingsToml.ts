@@ -14,6 +14,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   work: 'Which work you want. Changes count at once.',
   limits: 'What you hold back. Changes count at once.',
   proving: 'How zkProofs are made.',
+  metrics: 'Numbers for a monitoring system.',
   witness: 'What other people’s witness generators may take.',
 };
 

@@ -1,5 +1,6 @@
 /** Agents that are killed in the middle of a real proof. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { readLedger } from '#agent/client/ledger.js';
 import { buildExampleBlock } from '#circuits/exampleBlock.js';
 import type { JobView } from '#protocol/views.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
@@ -76,5 +77,12 @@ it('a primary that is killed while proving and stays away is slashed, its backup
   expect(gained.get(backup!.prover)).toBeGreaterThan(BigInt(standbyFeeWei) + BigInt(backup!.priceBidWei));
   const payout = expectedPayout(market.log.of(blockId), parties[0]!, MAX_PRICE_WEI, market.view.parameters);
   expect(Object.fromEntries(gained)).toEqual(Object.fromEntries(payout));
+  // What each agent is shown as earned is what the ledger has brought it, slash included.
+  for (const { account } of agents) {
+    const { sums, missingWei } = await readLedger(market.client(), account.address);
+    expect([missingWei, sums.earnedWei]).toEqual([0n, sums.freeWei + sums.bondedWei - sums.byKind.deposit.wei]);
+    if (account.address === primary.account.address) expect(sums.byKind.slashed.wei).toBeLessThan(0n);
+    else expect(sums.byKind.rescue.wei).toBeGreaterThan(0n);
+  }
   await market.expectSound();
 });

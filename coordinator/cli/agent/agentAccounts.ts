@@ -1,6 +1,6 @@
 /** The accounts that an agent works with, from its key files or the environment. */
 import { type Account, accountOf } from '#agent/client/account.js';
-import { kindOfKeyFile, openKeyFile, readPasswordFile } from '#agent/client/keyFile.js';
+import { addressOfKeystore, kindOfKeyFile, openKeyFile, readPasswordFile } from '#agent/client/keyFile.js';
 import { ConfigError } from '#agent/config.js';
 import type { AgentSettings } from '#agent/settings/agentSettings.js';
 import type { Address } from '#protocol/units.js';
@@ -39,6 +39,16 @@ export async function openProverAccount({ keyFile, passwordFile }: KeySettings):
   if (!keyFile) return accountOf(fromEnvironment!);
   if (kindOfKeyFile(keyFile) === 'missing') return openKeyFile(keyFile, password());
   return openExisting(keyFile, password);
+}
+
+/** The prover's address: read without a password where a keystore says it. Throws ConfigError or KeyFileError. */
+export function proverAddress({ keyFile, passwordFile }: KeySettings): Address {
+  const fromEnvironment = taken('UNDERSTUDY_KEY');
+  if (!keyFile && fromEnvironment) return accountOf(fromEnvironment).address;
+  if (!keyFile) throw new ConfigError('give --key-file, write file under [key], or set UNDERSTUDY_KEY');
+  const kind = kindOfKeyFile(keyFile);
+  if (kind === 'missing') throw new ConfigError(`the key file ${keyFile} is not there`);
+  return addressOfKeystore(keyFile) ?? openKeyFile(keyFile, secretOf('UNDERSTUDY_KEY_PASSWORD', passwordFile)).address;
 }
 
 /** Opens a key file that is there; asks for a keystore's password when it is given nowhere. */
