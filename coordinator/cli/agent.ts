@@ -8,6 +8,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./agent/status.js')).statusCommand(),
   earnings: async () => (await import('./agent/earnings.js')).earningsCommand(),
   authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),
+  bench: async () => (await import('./agent/bench.js')).benchCommand(),
   settings: async () => (await import('./agent/settings.js')).settingsCommand(),
 };
 

@@ -44,6 +44,12 @@ export class Measurements {
     this.#keep(rehearsalKeyOf(setting), ms);
   }
 
+  /** Keeps the times of a whole series of samples, in milliseconds, instead of those that were kept of samples before. */
+  rehearseAll(setting: MeasuredSetting, times: readonly number[]): void {
+    this.#samples.delete(rehearsalKeyOf(setting));
+    for (const ms of times.slice(-SAMPLES_MAX)) this.rehearse(setting, ms);
+  }
+
   /** Keeps a time in milliseconds. When it cannot be written, it counts until the next start: no job is lost for it. */
   add(setting: MeasuredSetting, ms: number): void {
     this.#keep(keyOf(setting), ms);

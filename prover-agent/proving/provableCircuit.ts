@@ -95,7 +95,12 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
 }
 
 /** What the circuit's provers are made with; `program` and `backend` (its state) are null for snarkjs. */
-async function proverOptionsOf({ circuit, config, load, locate }: PreparationParts) {
+export async function proverOptionsOf({
+  circuit,
+  config,
+  load,
+  locate,
+}: Pick<PreparationParts, 'circuit' | 'config' | 'load' | 'locate'>) {
   const template = chosenFor(config.backends, circuit);
   const found = template && findProgram(template);
   const wasm = sharedBytes(await load(circuit.wasm));
@@ -128,7 +133,7 @@ function expectSameCircuit(header: ZkeyHeader, circuit: CircuitView, publicSigna
 }
 
 /** An input of a circuit that comes with this program. */
-function ownInput({ kind }: CircuitView): WitnessInput | null {
+export function ownInput({ kind }: CircuitView): WitnessInput | null {
   return kind === 'transferRollup' ? sampleInput() : null;
 }
 
