@@ -1,7 +1,22 @@
 /** The coordinator's configuration: from flags and environment, checked once, with messages that say what to do. */
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { parseCosignerKey } from '#protocol/log/cosignature.js';
 import { parametersSchema } from '#protocol/parameters.js';
+
+/** Most cosigners that a coordinator asks: a note may have 100 signatures. */
+const COSIGNERS_MAX = 16;
+
+const cosignerSchema = z.string().transform((text, context) => {
+  const [url = '', vkey = '', ...rest] = text.trim().split(/\s+/);
+  const key = parseCosignerKey(vkey);
+  if (key && rest.length === 0 && /^https?:\/\//.test(url)) return { url: url.replace(/\/+$/, ''), key };
+  context.addIssue({
+    code: 'custom',
+    message: 'must be an address and a cosigner’s key, such as "http://127.0.0.1:8790 cosigner.example+0a1b2c3d+BA..."',
+  });
+  return z.NEVER;
+});
 
 export const coordinatorConfigSchema = z.strictObject({
   /** Folder of everything that this coordinator keeps: database (embedded), keys, lock. */
@@ -38,6 +53,8 @@ export const coordinatorConfigSchema = z.strictObject({
   rateLimitPerSec: z.int().min(0).default(600),
   /** The address that clients use, when it is not the one that is listened on. */
   publicUrl: z.url().optional(),
+  /** Third parties that are asked to cosign checkpoints: `<url> <key>` each. */
+  cosigners: z.array(cosignerSchema).max(COSIGNERS_MAX).default([]),
   /** Log what each busy period has cost this process: event loop delay and memory. See processMetrics.ts. */
   metrics: z.boolean().default(false),
   /** Take clients' addresses from x-forwarded-for: only behind a proxy that sets it. */

@@ -25,6 +25,7 @@ import { DEFAULT_PARAMETERS, parametersFlaw, parametersSchema } from '#protocol/
 import type { Hex } from '#protocol/units.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { startChallengeJudge } from '#queue/challengeJudge.js';
+import { type Cosigning, startCosigning } from '#queue/cosigning.js';
 import { type JudgeOptions, startJudge } from '#queue/judge.js';
 import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { createRoundCloser } from '#queue/roundCloser.js';
@@ -153,10 +154,12 @@ async function compose(
   wakeUps = await startWakeUps({ pool, journal, bells, judge, challengeJudge, witnessJudge, closer, nowMs, log });
   closers.push(wakeUps.stop);
 
+  const cosigning = startCosigning({ journal: writer, cosigners: config.cosigners, log });
+  closers.push(() => cosigning.stop());
   const circuitChecker = createCircuitChecker({ pathOf });
   closers.push(() => circuitChecker.close());
   const isReady = () => partsAreReady(bells, verifier, circuit);
-  const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, log, nowMs };
+  const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, cosigning, log, nowMs };
   const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: died };
@@ -256,12 +259,13 @@ interface Parts {
   circuit: BuiltInCircuit;
   shelf: ArtifactShelf;
   circuitChecker: CircuitChecker;
+  cosigning: Cosigning;
   log: Logger;
   nowMs: () => number;
 }
 
 async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[]): Promise<string> {
-  const { pool, journal, verifier, circuit, shelf, circuitChecker, log, nowMs } = parts;
+  const { pool, journal, verifier, circuit, shelf, circuitChecker, cosigning, log, nowMs } = parts;
   const apiLog = { error: (message: string, fields: Record<string, unknown>) => log.error(fields, message) };
   const { chainId, coordinatorId } = journal.state().market!;
   const heavyWork = createHeavyWork({ domain: { chainId, coordinatorId } });
@@ -280,6 +284,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     heartbeats,
     shelf,
     circuitChecker,
+    cosigned: () => cosigning.newest(),
     sampleInput: circuit.sampleInput,
     explorerFolder: EXPLORER_FOLDER,
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),

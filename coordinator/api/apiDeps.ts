@@ -57,6 +57,8 @@ export interface ApiDeps {
   circuitChecker: Pick<CircuitChecker, 'jobsOf' | 'checkFiles'>;
   /** Inputs of the samples of the market's own circuits. */
   sampleInput: SampleInputs;
+  /** The newest checkpoint that a cosigner has signed; null before the first. */
+  cosigned?: () => string | null;
   /** Folder of the built explorer; without it the root answers in a few words. */
   explorerFolder?: string;
   /** At least 32 secret bytes, the same in every replica: login nonces and tokens are authenticated with it. */

@@ -17,15 +17,20 @@ export const LOG_PREFIX = '/log';
 
 /**
  * Serves the log as C2SP tlog-tiles: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, and besides
- * `entry/<sha256>`, the entries that a bundle has as stubs. A tile has one path; every other spelling is not found.
+ * `entry/<sha256>`, the entries that a bundle has as stubs, and `cosigned`, the newest checkpoint that cosigners signed. A tile has one path; every other spelling is not found.
  */
-export function mountTiles(app: FastifyInstance, { journal, pool }: ApiDeps): void {
+export function mountTiles(app: FastifyInstance, { journal, pool, cosigned }: ApiDeps): void {
   app.get(`${LOG_PREFIX}/checkpoint`, async (_request, reply) =>
     reply
       .header('cache-control', FOR_A_SECOND)
       .type('text/plain; charset=utf-8')
-      .send(await journal.checkpoint()),
+      .send(newestOf(await journal.checkpoint(), cosigned?.() ?? null)),
   );
+  app.get(`${LOG_PREFIX}/cosigned`, async (_request, reply) => {
+    const note = cosigned?.() ?? null;
+    if (note === null) return sendProblem(reply, problemOf('notFound', 'no cosigner has signed a checkpoint yet'));
+    return reply.header('cache-control', FOR_A_SECOND).type('text/plain; charset=utf-8').send(note);
+  });
   app.get<{ Params: { '*': string } }>(`${LOG_PREFIX}/tile/*`, async ({ params }, reply) => {
     const path = `tile/${params['*']}`;
     const bundle = parseEntryBundlePath(path);
@@ -37,6 +42,12 @@ export function mountTiles(app: FastifyInstance, { journal, pool }: ApiDeps): vo
     const entry = /^[0-9a-f]{64}$/.test(params.sha256) ? await readLongEntry(pool, params.sha256) : null;
     return entry === null ? notFound(reply) : sendForEver(reply, entry, 'application/json; charset=utf-8');
   });
+}
+
+/** The newest checkpoint, with its cosignatures when it has them already. */
+function newestOf(checkpoint: string, cosigned: string | null): string {
+  const isSame = cosigned !== null && cosigned.startsWith(checkpoint.slice(0, checkpoint.indexOf('\n\n') + 2));
+  return isSame ? cosigned : checkpoint;
 }
 
 function sendForEver(reply: FastifyReply, content: Buffer | string, type: string): FastifyReply {

@@ -30,6 +30,7 @@ interface CoordinatorFlags {
   publicUrl?: string;
   trustProxy?: true;
   metrics?: true;
+  cosigner?: string[];
   logLevel: string;
 }
 
@@ -49,6 +50,10 @@ export async function run(args: string[]): Promise<number> {
     .option('--artifact-mb <mb>', 'largest file of a circuit that requesters may upload', wholeNumber(1, 65_536), 512)
     .option('--rate-limit <count>', 'requests a second and address; 0 is off', wholeNumber(0, 1_000_000), 600)
     .option('--public-url <url>', 'the address that clients use, when it differs from the one listened on')
+    .option(
+      '--cosigner <address and key...>',
+      'a third party that cosigns checkpoints, as “<url> <key>”; see cosign --help',
+    )
     .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
     .option('--trust-proxy', 'take clients’ addresses from x-forwarded-for, behind a proxy that sets it')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
@@ -67,6 +72,7 @@ function settingsOf({
   publicUrl,
   logLevel,
   artifactMb,
+  cosigner,
   ...flags
 }: CoordinatorFlags) {
   const settings: CoordinatorSettings = {
@@ -74,6 +80,7 @@ function settingsOf({
     faucet: faucet ?? false,
     metrics: metrics ?? false,
     rateLimitPerSec: rateLimit,
+    cosigners: cosigner ?? [],
     artifactBytesMax: artifactMb * 1_048_576,
     logLevel: logLevel as 'info',
     parameters: parameters ? JSON.parse(parameters) : {},

@@ -16,6 +16,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
   export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
+  cosign: { summary: 'cosign checkpoints of logs that only grow', load: () => import('./cosign.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },
   parameters: { summary: 'show a market’s parameters, or change them', load: () => import('./parameters.js') },
   simulate: {

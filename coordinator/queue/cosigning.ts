@@ -1,0 +1,147 @@
+/**
+ * Has cosigners sign the newest checkpoint (C2SP tlog-witness): they say that this log has only grown since they last looked.
+ * A cosigner that is away or refuses holds up nothing; the market goes on, and the last cosigned checkpoint stays what it is.
+ */
+import type { Journal } from '#journal/journalPort.js';
+import { encodeBase64 } from '#protocol/log/base64.js';
+import { parseCheckpoint } from '#protocol/log/checkpoint.js';
+import { readCosignatures } from '#protocol/log/cosignature.js';
+import { verifyEd25519 } from '#protocol/log/ed25519.js';
+import { formatSignedNote, type NoteSignature, parseSignedNote } from '#protocol/log/signedNote.js';
+import type { VerifierKey } from '#protocol/log/verifierKey.js';
+
+/** A third party that is asked for cosignatures. */
+export interface CosignerAddress {
+  /** Its submission prefix, such as `http://127.0.0.1:8790`. */
+  url: string;
+  key: VerifierKey;
+}
+
+export interface CosigningOptions {
+  journal: Pick<Journal, 'checkpoint' | 'consistencyProof' | 'onCommitted'>;
+  cosigners: readonly CosignerAddress[];
+  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+export interface Cosigning {
+  /** The newest checkpoint that at least one cosigner has signed, with all cosignatures on it; null before the first. */
+  newest(): string | null;
+  stop(): Promise<void>;
+}
+
+/** Cosigners are asked at most so often, in milliseconds, and again after so long when something failed. */
+export const COSIGN_INTERVAL_MS = 1_000;
+const RETRY_MS = 5_000;
+
+/** Longest wait for one cosigner, in milliseconds. */
+const TIMEOUT_MS = 5_000;
+
+/** Largest answer of a cosigner that is read, in characters. */
+const ANSWER_MAX = 65_536;
+
+/** Begins to ask for cosignatures after each commit. */
+export function startCosigning({ journal, cosigners, log }: CosigningOptions): Cosigning {
+  const sizes = new Map<CosignerAddress, number>();
+  const stopping = new AbortController();
+  let newest: string | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<void> | null = null;
+  let isDue = false;
+  const plan = (ms: number) => {
+    if (stopping.signal.aborted || cosigners.length === 0) return;
+    isDue = true;
+    if (running) return;
+    timer ??= setTimeout(() => {
+      timer = null;
+      isDue = false;
+      running = round().finally(() => {
+        running = null;
+        if (isDue) plan(COSIGN_INTERVAL_MS);
+      });
+    }, ms);
+  };
+  const round = async () => {
+    try {
+      const note = await journal.checkpoint();
+      const signatures = await Promise.all(cosigners.map((one) => ask(one, note)));
+      const good = signatures.flatMap((one) => one ?? []);
+      if (good.length > 0) newest = withSignatures(note, good);
+      if (good.length < cosigners.length) setTimeout(() => plan(0), RETRY_MS).unref();
+    } catch (error) {
+      log.error({ err: error }, 'no cosignatures were asked for');
+    }
+  };
+  const ask = async (cosigner: CosignerAddress, note: string): Promise<NoteSignature | null> => {
+    try {
+      return await cosignatureOf({ journal, cosigner, note, sizes, signal: stopping.signal });
+    } catch (error) {
+      if (!stopping.signal.aborted)
+        log.warn({ cosigner: cosigner.key.name, reason: (error as Error).message }, 'not cosigned');
+      return null;
+    }
+  };
+  const forget = journal.onCommitted(() => plan(COSIGN_INTERVAL_MS));
+  plan(0);
+  return {
+    newest: () => newest,
+    stop: async () => {
+      forget();
+      stopping.abort();
+      if (timer) clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+interface Asked {
+  journal: CosigningOptions['journal'];
+  cosigner: CosignerAddress;
+  note: string;
+  /** The size that each cosigner has signed last, as far as is known. */
+  sizes: Map<CosignerAddress, number>;
+  signal: AbortSignal;
+}
+
+/** Asks one cosigner, a second time with the size that it names. Throws Error when it gives no cosignature that holds. */
+async function cosignatureOf(asked: Asked): Promise<NoteSignature> {
+  const { cosigner, note, sizes } = asked;
+  const { size } = parseCheckpoint(parseSignedNote(note)!.text)!;
+  let answer = await submit(asked, sizes.get(cosigner) ?? 0, size);
+  if (answer.status === 409) {
+    const theirs = /^(0|[1-9]\d{0,15})\n$/.exec(answer.text)?.[1];
+    if (theirs === undefined) throw new Error(`it says that the log was forked: ${answer.text.trim()}`);
+    if (Number(theirs) > size) {
+      throw new Error(`it has signed ${theirs} entries, and the log has ${size}: was an older backup restored?`);
+    }
+    answer = await submit(asked, Number(theirs), size);
+  }
+  if (answer.status !== 200) throw new Error(`it answers ${answer.status}: ${answer.text.trim()}`);
+  const cosigned = `${note}${answer.text}`;
+  if (readCosignatures(cosigned, [cosigner.key], verifyEd25519)?.length !== 1) {
+    throw new Error('its cosignature does not hold: is this its key?');
+  }
+  sizes.set(cosigner, size);
+  const { name, keyId } = cosigner.key;
+  return parseSignedNote(cosigned)!.signatures.find((one) => one.name === name && one.keyId === keyId)!;
+}
+
+async function submit(
+  { journal, cosigner, note, signal }: Asked,
+  oldSize: number,
+  size: number,
+): Promise<{ status: number; text: string }> {
+  const proof = oldSize === 0 ? [] : ((await journal.consistencyProof(oldSize, size)) ?? []);
+  const lines = proof.map((hash) => `${encodeBase64(new Uint8Array(Buffer.from(hash, 'hex')))}\n`);
+  const answer = await fetch(`${cosigner.url}/add-checkpoint`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    body: `old ${oldSize}\n${lines.join('')}\n${note}`,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+  });
+  return { status: answer.status, text: (await answer.text()).slice(0, ANSWER_MAX) };
+}
+
+function withSignatures(note: string, added: readonly NoteSignature[]): string {
+  const { text, signatures } = parseSignedNote(note)!;
+  return formatSignedNote({ text, signatures: [...signatures, ...added] });
+}
