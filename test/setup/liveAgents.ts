@@ -16,14 +16,18 @@ export interface LiveAgentOptions {
   priceWei: bigint;
   standbyWei?: bigint;
   slots?: number;
-  /** What the agent remembers of an earlier start: the time of a zkProof, in milliseconds. */
-  measuredMs?: number;
+  /** What the agent remembers of an earlier start: the time of a zkProof, in milliseconds; null: nothing. */
+  measuredMs?: number | null;
+  /** Further flags of a real agent, and variables of its process. */
+  flags?: readonly string[];
+  environment?: Record<string, string>;
 }
 
 const FUNDS_WEI = 10n * ETHER;
 
 /** Spares an agent the measurement of its first start. */
-async function rememberTime(market: LiveMarket, dataDir: string, slots: number, ms: number): Promise<void> {
+async function rememberTime(market: LiveMarket, dataDir: string, slots: number, ms: number | null): Promise<void> {
+  if (ms === null) return;
   const { circuits } = await market.client().call('listCircuits', {});
   const setting = { circuitId: circuits[0]!.circuitId, threads: 1, slots, handicap: 1 };
   new Measurements(agentPaths(dataDir).measurements).add(setting, ms);
@@ -34,10 +38,12 @@ export class LiveAgent {
   process!: LiveProcess;
   readonly account: Account;
   readonly #args: string[];
+  readonly #environment: Record<string, string>;
 
-  private constructor(args: string[], account: Account) {
+  private constructor(args: string[], account: Account, environment: Record<string, string>) {
     this.#args = args;
     this.account = account;
+    this.#environment = environment;
   }
 
   /** Funds and starts an agent and waits until it is ready; the market's end stops it. */
@@ -51,7 +57,8 @@ export class LiveAgent {
     const args = ['agent', '--coordinator', market.coordinator.url, '--name', name, '--key-file', keyFile];
     args.push('--data-dir', dataDir, '--artifact-dir', circuitFiles().folder, '--finish', '0');
     args.push('--price-wei', `${priceWei}`, '--standby-wei', `${standbyWei}`, '--slots', `${slots}`);
-    const agent = new LiveAgent(args, account);
+    args.push(...(options.flags ?? []));
+    const agent = new LiveAgent(args, account, options.environment ?? {});
     agent.launch();
     market.onClose(() => agent.process.stop());
     await agent.event('ready');
@@ -61,7 +68,7 @@ export class LiveAgent {
 
   /** Starts the process; again after it has ended. */
   launch(): void {
-    this.process = new LiveProcess(this.#args);
+    this.process = new LiveProcess(this.#args, this.#environment);
   }
 
   /** Waits until the process has logged an event. */
