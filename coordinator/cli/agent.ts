@@ -5,6 +5,7 @@ import { EXIT } from './agent/exitCodes.js';
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('./agent/init.js')).initCommand(),
   run: async () => (await import('./agent/run.js')).runCommand(),
+  doctor: async () => (await import('./agent/doctor.js')).doctorCommand(),
   status: async () => (await import('./agent/status.js')).statusCommand(),
   earnings: async () => (await import('./agent/earnings.js')).earningsCommand(),
   authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),

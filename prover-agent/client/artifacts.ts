@@ -57,6 +57,17 @@ export async function locateArtifact(name: ArtifactName, source: ArtifactSource)
   return (await findArtifact(name, source, false)).path;
 }
 
+/** Whether an artifact is at hand, without fetching or changing anything; `damaged`: kept, but not what was registered. */
+export async function checkArtifact(
+  name: ArtifactName,
+  { artifactDir, cacheDir }: Pick<ArtifactSource, 'artifactDir' | 'cacheDir'>,
+): Promise<'present' | 'missing' | 'damaged'> {
+  if (artifactDir && (await findInFolder(name, artifactDir, FOLDER_DEPTH_MAX, false))) return 'present';
+  const path = resolve(cacheDir, name.sha256.slice(2));
+  if (await readChecked(path, name, false)) return 'present';
+  return (await stat(path).catch(() => null)) ? 'damaged' : 'missing';
+}
+
 async function findArtifact(name: ArtifactName, source: ArtifactSource, isKept: boolean): Promise<FoundArtifact> {
   const given = source.artifactDir ? await findInFolder(name, source.artifactDir, FOLDER_DEPTH_MAX, isKept) : null;
   if (given) return given;

@@ -28,8 +28,11 @@ export async function openAccounts(settings: KeySettings): Promise<AgentAccounts
   return { account, owner, ownerAddress };
 }
 
-/** Opens the prover's account only: from its key file, made when missing, or from the environment. */
-export async function openProverAccount({ keyFile, passwordFile }: KeySettings): Promise<Account> {
+/** Opens the prover's account only: from its key file, made when missing unless it must exist, or from the environment. */
+export async function openProverAccount(
+  { keyFile, passwordFile }: KeySettings,
+  missing: 'make' | 'mustExist' = 'make',
+): Promise<Account> {
   // Neither this process's children nor a dump of its environment need the key.
   const fromEnvironment = taken('UNDERSTUDY_KEY');
   const password = () => secretOf('UNDERSTUDY_KEY_PASSWORD', passwordFile);
@@ -37,7 +40,7 @@ export async function openProverAccount({ keyFile, passwordFile }: KeySettings):
     throw new ConfigError('give --key-file, write file under [key], or set UNDERSTUDY_KEY');
   }
   if (!keyFile) return accountOf(fromEnvironment!);
-  if (kindOfKeyFile(keyFile) === 'missing') return openKeyFile(keyFile, password());
+  if (missing === 'make' && kindOfKeyFile(keyFile) === 'missing') return openKeyFile(keyFile, password());
   return openExisting(keyFile, password);
 }
 
