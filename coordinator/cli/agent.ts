@@ -10,6 +10,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   earnings: async () => (await import('./agent/earnings.js')).earningsCommand(),
   authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),
   bench: async () => (await import('./agent/bench.js')).benchCommand(),
+  'dry-run': async () => (await import('./agent/dryRunCommand.js')).dryRunCommand(),
   settings: async () => (await import('./agent/settings.js')).settingsCommand(),
 };
 

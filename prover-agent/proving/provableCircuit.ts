@@ -90,7 +90,7 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
     }
   }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
-  log('circuitReady', { circuitId, backend: program ?? 'snarkjs', promisedMs, typicalMs });
+  log('circuitReady', { circuitId, name: circuit.name, backend: program ?? 'snarkjs', promisedMs, typicalMs });
   return { circuitId, name: circuit.name, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };
 }
 

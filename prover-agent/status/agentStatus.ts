@@ -28,6 +28,7 @@ export interface JobStatus {
 /** A circuit that is proven here, or why not. */
 export interface CircuitStatus {
   circuitId: string;
+  name: string | null;
   backend: string | null;
   promisedMs: number | null;
   typicalMs: number | null;

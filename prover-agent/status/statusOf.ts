@@ -38,14 +38,26 @@ const CHANGES: Record<string, Change> = {
     ...notice(status, event, `the coordinator does not answer: ${event.reason}`),
   }),
 
-  circuitReady: (status, { circuitId, backend, promisedMs, typicalMs }) => {
+  circuitReady: (status, { circuitId, name, backend, promisedMs, typicalMs }) => {
     const id = String(circuitId);
-    const ready = { circuitId: id, backend: text(backend), promisedMs: numberOf(promisedMs), failure: null };
+    const ready = {
+      circuitId: id,
+      name: text(name),
+      backend: text(backend),
+      promisedMs: numberOf(promisedMs),
+      failure: null,
+    };
     return { circuits: put(status.circuits, id, { ...ready, typicalMs: numberOf(typicalMs) }) };
   },
   circuitFailed: (status, event) => {
     const id = String(event.circuitId ?? '');
-    const known = status.circuits[id] ?? { circuitId: id, backend: null, promisedMs: null, typicalMs: null };
+    const known = status.circuits[id] ?? {
+      circuitId: id,
+      name: null,
+      backend: null,
+      promisedMs: null,
+      typicalMs: null,
+    };
     const circuits = id ? put(status.circuits, id, { ...known, failure: String(event.reason) }) : status.circuits;
     return { circuits, ...notice(status, event, `a circuit is not served: ${event.reason}`) };
   },

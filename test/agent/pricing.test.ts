@@ -194,19 +194,35 @@ describe('what a cleared round shows', () => {
     ...{ standbyFeeWei: '0', primaryDueMs: 1, backupStartMs: null, unmet: [] },
   });
   const won = { code: 'wonPrimary', primaryJobs: 1 } as const;
-  const outbid = { code: 'outbid', seat: 'primary', byWei: '1' } as const;
 
-  it('is the dearest winner for who lost or did not bid', () => {
+  it('is just below the dearest winner for who did not bid', () => {
     const round = { bids: [bid(dear, 9), bid(cheap, 4)], awards: [award(dear, 9), award(cheap, 4)] };
-    expect(winningWei({ ...round, explanations: [won, won], unawarded: [] }, me, 50n)).toBe(9n);
+    expect(winningWei({ ...round, explanations: [won, won], unawarded: [] }, me, 50n)).toBe(8n);
   });
 
-  it('is the next bid for who won, or all that the round pays when nobody else had room', () => {
+  it('is its own price less what it was too dear by, for who lost', () => {
+    const round = { bids: [bid(me, 30), bid(cheap, 400)], awards: [award(cheap, 400)], unawarded: [] };
+    const tooDear = { code: 'outbid', seat: 'primary', byWei: '12' } as const;
+    expect(winningWei({ ...round, explanations: [tooDear, won] }, me, 50n)).toBe(17n);
+    const notWorthIt = { code: 'notWorthIt', costWei: '33', missCostWei: '30' } as const;
+    expect(winningWei({ ...round, explanations: [notWorthIt, won] }, me, 50n)).toBe(26n);
+    const asBackup = { code: 'outbid', seat: 'backup', byWei: '12' } as const;
+    expect(winningWei({ ...round, explanations: [asBackup, won] }, me, 50n)).toBe(27n);
+    const stoodBy = { code: 'wonBackup', backupJobs: 1 } as const;
+    expect(winningWei({ ...round, explanations: [stoodBy, won] }, me, 50n)).toBe(27n);
+  });
+
+  it('leaves a winner room up to the closest of the others, or to all that the round pays', () => {
     const bids = [bid(me, 3), bid(cheap, 7), bid(dear, 9)];
     const round = { bids, awards: [award(me, 3)], unawarded: [] };
-    expect(winningWei({ ...round, explanations: [won, outbid, outbid] }, me, 50n)).toBe(7n);
+    const by = (wei: number) => ({ code: 'outbid', seat: 'primary', byWei: String(wei) }) as const;
+    expect(winningWei({ ...round, explanations: [won, by(5), by(6)] }, me, 50n)).toBe(7n);
     const late = { code: 'notInTime', finishMs: 2, dueMs: 1 } as const;
     expect(winningWei({ ...round, explanations: [won, late, late] }, me, 50n)).toBe(50n);
+    const both = { ...round, awards: [award(me, 3), award(cheap, 7)] };
+    expect(winningWei({ ...both, explanations: [won, won, late] }, me, 50n)).toBe(50n);
+    const roomy = { ...both, bids: [bid(me, 3), bid(cheap, 7, 2), bid(dear, 9)] };
+    expect(winningWei({ ...roomy, explanations: [won, won, late] }, me, 50n)).toBe(6n);
   });
 
   it('is all that the round pays where jobs were left over, and nothing where none was worth its cost', () => {

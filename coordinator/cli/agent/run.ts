@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { jsonLog } from '#agent/log.js';
 import { runAgent } from '#agent/main.js';
 import { readAgentSettings } from '#agent/settings/agentSettings.js';
+import { type LiveLog, liveLog } from '#agent/status/liveLog.js';
 import { openAccounts } from './agentAccounts.js';
 import { EXIT } from './exitCodes.js';
 import { addSettingFlags, type FlagValues, sourceOf, withDataDir } from './settingFlags.js';
@@ -24,6 +25,7 @@ const SAME_SIGNAL_MS = 1_000;
 export function runCommand(): Command {
   const command = new Command('understudy agent run')
     .description('Runs a prover: follows the market, bids, proves and delivers until it is stopped.')
+    .option('--json', 'write JSON lines also on a terminal, instead of the live view')
     .addHelpText('after', EXAMPLES)
     .action(runWith);
   return addSettingFlags(command);
@@ -38,6 +40,9 @@ async function runWith(values: FlagValues): Promise<void> {
   const { file } = source;
   const watched = file === null ? null : { path: file, read: () => withDataDir(readAgentSettings(source), address) };
   const stop = new AbortController();
+  const { log, end } = chooseLog(values.json === true);
+  // However the process ends, the terminal gets its cursor back.
+  process.once('exit', end);
   let stoppedMs = 0;
   const onSignal = () => {
     if (!stop.signal.aborted) stoppedMs = performance.now();
@@ -48,11 +53,19 @@ async function runWith(values: FlagValues): Promise<void> {
   process.on('SIGTERM', onSignal);
   // Whoever reads the log may go away; the agent holds bonds and goes on.
   process.stdout.on('error', () => {});
-  const log = jsonLog((line) => process.stdout.write(`${line}\n`));
   try {
     await runAgent(config, { ...accounts, watched, log, signal: stop.signal });
   } finally {
+    end();
+    process.off('exit', end);
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }
+}
+
+/** A live view on a terminal, JSON lines everywhere else or when asked for. */
+function chooseLog(isJson: boolean): LiveLog {
+  const { stdout } = process;
+  if (stdout.isTTY && !isJson) return liveLog(stdout, !process.env.NO_COLOR);
+  return { log: jsonLog((line) => stdout.write(`${line}\n`)), end: () => {} };
 }
