@@ -20,6 +20,7 @@ import { type AgentLog, messageOf } from './log.js';
 import { clearWork } from './proving/backends/boundedProgram.js';
 import { Challenges } from './proving/challenges.js';
 import { CircuitShelf } from './proving/circuitShelf.js';
+import { IdleRest } from './proving/idleRest.js';
 import { JobBook } from './proving/jobBook.js';
 import { JobRunner } from './proving/jobRunner.js';
 import { Measurements } from './proving/measurements.js';
@@ -97,8 +98,8 @@ async function runLocked(
   const book = new JobBook(account.address);
   const onNews = () => heartbeat.tellNews();
   const parts = { session, book, circuits, measurements, times, slots, log, signal: closing.signal };
-  const isComing = (id: string) => shelf.isComing(id);
-  const runner = new JobRunner({ ...parts, onStage: onNews, isComing });
+  const rest = new IdleRest({ ...parts, restAfterMs: config.restAfterMs });
+  const runner = new JobRunner({ ...parts, onStage: onNews, isComing: (id) => shelf.isComing(id) });
   const onPassed = () => void agent.catchUp();
   const challenges = new Challenges({ session, passed, log, signal: closing.signal, onPassed });
   const memory = new BidMemory(session, log);
@@ -113,6 +114,7 @@ async function runLocked(
     proofsFail: (id: string) => runner.proofsFail(id),
     isChallenged: (id: string) => !challenges.isPassed(id),
     committedMs: () => book.committedMs(),
+    onBid: (id: string) => rest.wake(id),
     signal,
   };
   const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
@@ -128,9 +130,7 @@ async function runLocked(
   const agentParts = { session, book, runner, bidder, opener, pool, memory, standing, log, onCircuit, onNews };
   const agent = new Agent({ ...agentParts, signal: closing.signal });
   const heartbeat = new Heartbeat({
-    session,
-    log,
-    signal: closing.signal,
+    ...parts,
     jobs: () => agent.heartbeatJobs(),
     onDropped: (jobIds) => agent.drop(jobIds, 'heartbeat'),
   });
@@ -139,6 +139,7 @@ async function runLocked(
   void heartbeat.run();
   await shelf.open();
   runner.start();
+  void rest.run();
   if (live.current.strategy === 'adaptive') void memory.learnHistory(closing.signal);
   followMarket(config, options, agent, closing.signal);
   standing.look();

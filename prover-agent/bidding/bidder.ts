@@ -45,6 +45,8 @@ export interface BidderOptions {
   /** Called when a round is being committed to: its bid must be opened. */
   onCommitted(roundId: string): void;
   onReceipt(receipt: BidReceipt): void;
+  /** Called when a bid is about to be sent: work on the circuit may come. */
+  onBid(circuitId: string): void;
   signal: AbortSignal;
 }
 
@@ -100,6 +102,7 @@ export class Bidder {
       return;
     }
     const { bid, costWei } = decision;
+    this.#options.onBid(round.circuitId);
     const { priceWei, standbyWei, maxJobs, provingMsP95 } = bid;
     const costs = { costWei: costWei.toString(), maxJobs, provingMsP95 };
     const terms = { roundId: round.roundId, priceWei, standbyWei, ...costs };

@@ -17,6 +17,7 @@ import {
   type WitnessInput,
 } from './prover.js';
 import { isCancelled } from './provingError.js';
+import { RestingProver } from './restingProver.js';
 import { sampleInput } from './sampleInput.js';
 import { readZkeyHeader, type ZkeyHeader } from './zkeyHeader.js';
 
@@ -29,6 +30,10 @@ export interface ProvableCircuit {
   name: string;
   setting: MeasuredSetting;
   provers: Prover[];
+  /** Ends threads and drops files of provers without work; they come back when they are needed. Never throws. */
+  rest(): Promise<void>;
+  /** Begins to bring them back. Never throws. */
+  wake(): void;
 }
 
 export interface PreparationParts {
@@ -52,9 +57,9 @@ export interface PreparationParts {
  * Gets a circuit ready: artifacts in memory once, a prover for each slot, and its time measured on the real circuit with
  * all slots at work: on the challenge job, when the market asks for one. That measurement is also the check of an external
  * prover: one whose zkProof of the sample does not verify is not used. A circuit that came without a sample is measured on
- * a witness of random numbers, and an external prover's first job is its check. When an earlier start has measured the same setting,
- * the provers warm up while the agent bids already: a bid needs the promise, not the prover. An external program that has
- * changed since is another setting.
+ * a witness of random numbers, and an external prover's first job is its check. When an earlier start has measured the same
+ * setting, the provers warm up while the agent bids already: a bid needs the promise, not the prover. An external program
+ * that has changed since is another setting.
  */
 export async function prepareCircuit(parts: PreparationParts): Promise<ProvableCircuit> {
   const { circuit, config, measurements, log } = parts;
@@ -63,10 +68,14 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   if (!key.ok || circuitIdOf(key.verificationKey) !== circuitId) {
     throw new Error(`the coordinator's verification key is not that of circuit ${circuitId}`);
   }
-  const { options, backend, program, header } = await proverOptionsOf(parts);
+  const first = await proverOptionsOf(parts);
+  const { backend, program, header } = first;
   if (header) expectSameCircuit(header, circuit, key.verificationKey.nPublic);
   const { threads, slots, handicap } = config;
-  const raw = Array.from({ length: slots }, () => parts.createProver(options));
+  const artifacts = new HeldOptions(first.options, async () => (await proverOptionsOf(parts)).options);
+  const raw = Array.from({ length: slots }, () => {
+    return new RestingProver(async () => parts.createProver(await artifacts.get()));
+  });
   const setting: MeasuredSetting = { circuitId, threads, slots, handicap, backend };
   const warming = Promise.all(raw.map((prover) => prover.warm()));
   const challenge = await parts.challenges.begin(circuit, (input) => raw[0]!.prove(input));
@@ -91,7 +100,47 @@ export async function prepareCircuit(parts: PreparationParts): Promise<ProvableC
   }
   const [promisedMs, typicalMs] = [measurements.promisedMs(setting), measurements.typicalMs(setting)];
   log('circuitReady', { circuitId, name: circuit.name, backend: program ?? 'snarkjs', promisedMs, typicalMs });
-  return { circuitId, name: circuit.name, setting, provers: raw.map((prover) => handicapProver(prover, handicap)) };
+  return {
+    ...{ circuitId, name: circuit.name, setting },
+    provers: raw.map((prover) => handicapProver(prover, handicap)),
+    async rest() {
+      artifacts.drop();
+      await Promise.all(raw.map((prover) => prover.rest()));
+    },
+    wake() {
+      // Whoever proves next is told what failed.
+      for (const prover of raw) prover.warm().catch(() => undefined);
+    },
+  };
+}
+
+/** What provers are made with: their files are in memory once, for as long as any of them is awake. */
+class HeldOptions {
+  readonly #load: () => Promise<ProverOptions>;
+  /** The program that was found and measured at the start, whatever is under its name later. */
+  readonly #command: ProverOptions['command'];
+  #held: Promise<ProverOptions> | null;
+
+  constructor(first: ProverOptions, load: () => Promise<ProverOptions>) {
+    this.#held = Promise.resolve(first);
+    this.#command = first.command ?? null;
+    this.#load = load;
+  }
+
+  get(): Promise<ProverOptions> {
+    this.#held ??= this.#load().then(
+      (options) => ({ ...options, command: this.#command ?? null }),
+      (error) => {
+        this.#held = null;
+        throw error;
+      },
+    );
+    return this.#held;
+  }
+
+  drop(): void {
+    this.#held = null;
+  }
 }
 
 /** What the circuit's provers are made with; `program` and `backend` (its state) are null for snarkjs. */

@@ -18,6 +18,8 @@ export type ProvingFlaw =
   | 'proverMemoryLimit'
   /** The agent's own disk did not take a file of the job. */
   | 'diskFailed'
+  /** The circuit's files could not be loaded again after a rest. */
+  | 'filesLost'
   /** The program could not be started. */
   | 'proverMissing'
   /** What the program wrote is no zkProof of the circuit's protocol. */

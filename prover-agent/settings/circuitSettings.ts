@@ -41,4 +41,12 @@ export const CIRCUIT_SETTINGS = {
     },
     wholeNumber(128, 1_048_576).nullable().default(null),
   ),
+  restAfterMs: setting(
+    {
+      key: 'circuits.rest_after_ms',
+      flag: '--rest-after <ms>',
+      says: 'Free the memory of provers when nothing was to do for so long, in milliseconds; they wake with the next bid. 0: never.',
+    },
+    wholeNumber(0, 86_400_000).default(30_000),
+  ),
 };
