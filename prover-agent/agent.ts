@@ -88,6 +88,10 @@ export class Agent {
           void this.takeDues();
         }
         break;
+      case 'blockWithdrawn':
+        bidder.onWithdrawn(entry);
+        for (const roundId of entry.roundIds) this.#parts.opener.watch(roundId);
+        break;
       case 'backupActivated':
         if (entry.prover === me) {
           book.activate(entry.jobId);

@@ -27,6 +27,7 @@ interface StoredBlock {
   request: BlockRequest;
   jobIds: string[];
   submittedAtMs: number;
+  withdrawnAtMs: number | null;
   roundCount: number;
   provenCount: number;
   expiredCount: number;
@@ -316,12 +317,23 @@ function read<T>(state: Prisma.JsonValue): T {
 }
 
 function blockView(block: StoredBlock): BlockView {
-  const { blockId, request, jobIds, submittedAtMs, completedAtMs, roundCount, provenCount, expiredCount } = block;
+  const {
+    blockId,
+    request,
+    jobIds,
+    submittedAtMs,
+    withdrawnAtMs,
+    completedAtMs,
+    roundCount,
+    provenCount,
+    expiredCount,
+  } = block;
   return {
     blockId,
     request,
     status: completedAtMs === null ? 'open' : 'completed',
     submittedAtMs,
+    withdrawnAtMs,
     completedAtMs,
     jobIds,
     roundIds: Array.from({ length: roundCount }, (_, number) => roundIdOf(blockId, number)),

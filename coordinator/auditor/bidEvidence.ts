@@ -77,6 +77,12 @@ export class BidEvidence {
       case 'coordinatorStarted':
         this.shift(entry.gapMs);
         break;
+      case 'blockWithdrawn':
+        for (const roundId of entry.roundIds) {
+          this.rounds.delete(roundId);
+          this.cleared.add(roundId);
+        }
+        break;
       case 'bidPlaced':
         this.place(entry, entry.roundId, entry.prover, entry.commitment, 'receipt');
         break;

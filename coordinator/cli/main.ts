@@ -10,6 +10,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   coordinator: { summary: 'run a coordinator', load: () => import('./coordinator.js') },
   agent: { summary: 'run a prover agent', load: () => import('./agent.js') },
   submit: { summary: 'submit a block or inputs and wait for the zkProofs', load: () => import('./submit.js') },
+  withdraw: { summary: 'take back what nobody has been awarded of a block', load: () => import('./withdraw.js') },
   block: { summary: 'make example blocks, check block files', load: () => import('./block.js') },
   bundle: { summary: 'write the zkProofs of a proven block', load: () => import('./bundle.js') },
   circuit: { summary: 'list, add, build and verify circuits', load: () => import('./circuit.js') },

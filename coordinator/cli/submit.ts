@@ -1,5 +1,5 @@
 /** `understudy submit`: submits a block file, or inputs of any circuit, and waits for the zkProofs. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openKeyFile } from '#agent/client/keyFile.js';
 import { RequesterClient } from '#client/requesterClient.js';
@@ -7,6 +7,7 @@ import { type BlockTerms, blockTerms, DEFAULT_ROUNDS } from '#protocol/blockTerm
 import { ROUNDS_MAX } from '#protocol/messages.js';
 import { type Address, bytes32Schema, type Hex } from '#protocol/units.js';
 import type { BlockView } from '#protocol/views.js';
+import { writeBundle } from './bundle.js';
 import { addresses, connect, DEFAULT_URL, percent, runProgram, weiAmount, wholeNumber } from './commandLine.js';
 import { ProgressBar } from './progressBar.js';
 import { StepLines } from './stepLines.js';
@@ -108,7 +109,7 @@ async function submit(file: string | undefined, options: SubmitOptions): Promise
   const block = await waitShowing(requester, blockId, bar);
   if (options.bundle) {
     const bundle = await requester.bundle(blockId);
-    await writeFile(options.bundle, `${JSON.stringify(bundle, null, 2)}\n`);
+    await writeBundle(bundle, options.bundle);
     console.log(`the bundle is in ${options.bundle}`);
   }
   return block.expiredCount === 0 ? 0 : 2;

@@ -6,7 +6,7 @@
 import { pause, repeatUntilDone } from '#agent/backoff.js';
 import type { Account } from '#agent/client/account.js';
 import type { BlockTerms } from '#protocol/blockTerms.js';
-import { type Client, UnreachableError } from '#protocol/client.js';
+import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { BlockRequest, Messages, MessageType } from '#protocol/messages.js';
 import { digestOf } from '#protocol/typedData.js';
@@ -16,6 +16,9 @@ import { type BlockProgress, progressOf } from './blockProgress.js';
 
 /** Pause between two looks at a block, in milliseconds. */
 const LOOK_MS = 500;
+
+/** How long a cancelled order tries to withdraw what it left at a coordinator that is away, in milliseconds. */
+const WITHDRAW_MS_MAX = 60_000;
 
 /** What is to be proven: a block of transfers, or a list of jobs for a circuit. */
 export interface Order {
@@ -66,7 +69,12 @@ export class RequesterClient {
    * Signs and submits an order. The nonce is the time in milliseconds, so that it rises by itself.
    * @returns the block's id
    */
-  async submit({ circuitId, file, terms }: Order, signal?: AbortSignal): Promise<Hex> {
+  async submit(order: Order, signal?: AbortSignal): Promise<Hex> {
+    const { body } = await this.#signOrder(order, signal);
+    return (await this.#patiently(() => this.client.call('submitBlock', { body }), signal)).blockId;
+  }
+
+  async #signOrder({ circuitId, file, terms }: Order, signal?: AbortSignal) {
     const params = { address: this.address };
     const { lastNonce } = await this.#patiently(() => this.client.call('getAccount', { params }), signal);
     const message: BlockRequest = {
@@ -76,8 +84,9 @@ export class RequesterClient {
       blockHash: contentHashOf(file),
       ...terms,
     };
-    const body = { ...(await this.sign('BlockRequest', message, signal)), blockFile: file };
-    return (await this.#patiently(() => this.client.call('submitBlock', { body }), signal)).blockId;
+    const { chainId, coordinatorId } = await this.market(signal);
+    const blockId = digestOf({ chainId, coordinatorId }, 'BlockRequest', message);
+    return { blockId, body: { ...(await this.sign('BlockRequest', message, signal)), blockFile: file } };
   }
 
   /** Waits until every job of a block has ended, for as long as that takes. */
@@ -95,6 +104,33 @@ export class RequesterClient {
     }
   }
 
+  /**
+   * Withdraws what nobody has been awarded of a block: its escrow comes back. Awarded jobs go on.
+   * @returns the ids of the jobs that ended; some may still end unsold when their round is cleared
+   */
+  async withdraw(blockId: Hex, signal?: AbortSignal): Promise<string[]> {
+    const { nowMs } = await this.#patiently(() => this.client.call('getMarket', {}), signal);
+    const message = { requester: this.address, blockId, issuedAtMs: nowMs };
+    const body = await this.sign('BlockWithdrawal', message, signal);
+    return (await this.#patiently(() => this.client.call('withdrawBlock', { body }), signal)).jobIds;
+  }
+
+  /**
+   * Has an order proven: submits, waits and fetches the bundle. When the signal is aborted, what nobody has been awarded is
+   * withdrawn before the promise is rejected with what it was aborted with; awarded jobs go on.
+   */
+  async prove(order: Order, { onProgress, signal }: WaitOptions = {}): Promise<BundleView> {
+    const { blockId, body } = await this.#signOrder(order, signal);
+    try {
+      await this.#patiently(() => this.client.call('submitBlock', { body }), signal);
+      await this.wait(blockId, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
+    } catch (error) {
+      if (signal?.aborted) await this.#withdrawQuietly(blockId);
+      throw error;
+    }
+    return await this.bundle(blockId, signal);
+  }
+
   /** The zkProofs of a block in the order of its jobs, with their public signals and the verification key. */
   bundle(blockId: Hex, signal?: AbortSignal): Promise<BundleView> {
     return this.#patiently(() => this.client.call('getBundle', { params: { blockId } }), signal);
@@ -108,6 +144,14 @@ export class RequesterClient {
   ): Promise<{ message: Messages[Type]; signature: Hex }> {
     const { chainId, coordinatorId } = await this.market(signal);
     return { message, signature: this.#account.signDigest(digestOf({ chainId, coordinatorId }, type, message)) };
+  }
+
+  /** Withdraws, unless there is nothing left to withdraw. */
+  async #withdrawQuietly(blockId: Hex): Promise<void> {
+    await this.withdraw(blockId, AbortSignal.timeout(WITHDRAW_MS_MAX)).catch((error) => {
+      const isOver = error instanceof RejectedError && ['nothingToWithdraw', 'unknownBlock'].includes(error.code);
+      if (!isOver) throw error;
+    });
   }
 
   async #transferCircuit(signal?: AbortSignal): Promise<Hex> {

@@ -20,6 +20,7 @@ const PASSING: ReadonlySet<RejectionCode> = new Set([
   'unknownRound',
   'unknownJob',
   'unknownCircuit',
+  'unknownBlock',
   'artifactMissing',
   'messageFromFuture',
   'ownerSignatureMissing',

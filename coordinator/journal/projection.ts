@@ -67,7 +67,8 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       touchChallenge(touched, 'message' in entry ? entry.message : entry);
       break;
     case 'blockSubmitted':
-      touchSubmitted(touched, entry);
+    case 'blockWithdrawn':
+      touchBlock(touched, entry);
       break;
     case 'roundOpened':
     case 'roundCleared':
@@ -117,10 +118,15 @@ function touchRound(touched: Touched, entry: EntryOf<'roundOpened'> | EntryOf<'r
   for (const jobId of jobIds) touched.jobs.add(jobId);
 }
 
-function touchSubmitted(touched: Touched, { message, blockId, jobs }: EntryOf<'blockSubmitted'>): void {
-  touched.requesters.add(message.requester);
-  touched.blocks.add(blockId);
-  for (const { jobId } of jobs) touched.jobs.add(jobId);
+function touchBlock(touched: Touched, entry: EntryOf<'blockSubmitted'> | EntryOf<'blockWithdrawn'>): void {
+  if (entry.type === 'blockWithdrawn') {
+    touched.blocks.add(entry.message.blockId);
+    for (const roundId of entry.roundIds) touched.rounds.add(roundId);
+    return;
+  }
+  touched.requesters.add(entry.message.requester);
+  touched.blocks.add(entry.blockId);
+  for (const { jobId } of entry.jobs) touched.jobs.add(jobId);
 }
 
 function touchChallenge(touched: Touched, { prover, circuitId }: { prover: Address; circuitId: Hex }): void {

@@ -329,6 +329,7 @@ async function dropWhatIsOver(client: PoolClient, state: MarketState, entries: C
   const judged: Hex[] = [];
   for (const { entry } of entries) {
     if (entry.type === 'roundCleared') cleared.push(entry.roundId);
+    if (entry.type === 'blockWithdrawn') cleared.push(...entry.roundIds);
     if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') ended.push(entry.jobId);
     if (entry.type === 'challengePassed' || entry.type === 'challengeFailed') {
       judged.push(state.challenges.get(recordKey(entry.prover, entry.circuitId))!.submissionId as Hex);

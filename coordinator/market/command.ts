@@ -7,6 +7,7 @@ import type {
   Bid,
   BidCommitment,
   BlockRequest,
+  BlockWithdrawal,
   ChallengeRequest,
   ChallengeSubmission,
   CircuitRegistration,
@@ -51,6 +52,7 @@ export type Command =
   | { kind: 'recordChallenge'; prover: Address; circuitId: Hex; challengeId: Hex; valid: boolean; code: string }
   /** The jobs come from `splitBlock` or the witness generator, run before the command is handed in. */
   | ({ kind: 'submitBlock'; jobs: OrderedJob[] } & SignedCommand<BlockRequest>)
+  | ({ kind: 'withdrawBlock' } & SignedCommand<BlockWithdrawal>)
   | ({ kind: 'placeBid' } & SignedCommand<Bid>)
   | ({ kind: 'commitBid' } & SignedCommand<BidCommitment>)
   | { kind: 'sealBids'; roundId: string }

@@ -15,6 +15,7 @@ import { commitToPool, openPool } from './commands/pool.js';
 import { deposit, registerCircuit, registerProver } from './commands/register.js';
 import { setParameters } from './commands/setParameters.js';
 import { submitBlock } from './commands/submitBlock.js';
+import { withdrawBlock } from './commands/withdrawBlock.js';
 import type { MarketState } from './state.js';
 
 type Deciders = {
@@ -32,6 +33,7 @@ const DECIDERS: Deciders = {
   submitChallenge,
   recordChallenge,
   submitBlock,
+  withdrawBlock,
   placeBid,
   commitBid,
   sealBids,

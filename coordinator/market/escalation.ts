@@ -33,7 +33,7 @@ export function countsOf(some: Partial<EscalationCounts>): EscalationCounts {
 
 /**
  * What follows for the unsold jobs of a cleared round: the next round of the schedule while there is one and time, then
- * the pool if the requester lets it open, then their end with a refund.
+ * the pool if the requester lets it open, then their end with a refund. Of a withdrawn block: their end.
  * @param nowMs - when the round is cleared, Unix milliseconds
  */
 export function escalate(
@@ -59,7 +59,11 @@ export function escalate(
     const next = { jobIds, deadlineMs: round.deadlineMs, step: round.step + 1 };
     return [step('round'), openRound(block, next, state.parametersVersion, nowMs)];
   }
-  if (block.request.pool === 'open' && hasPoolTime(pinnedParameters(state, round), round, nowMs)) {
+  if (
+    block.withdrawnAtMs === null &&
+    block.request.pool === 'open' &&
+    hasPoolTime(pinnedParameters(state, round), round, nowMs)
+  ) {
     const opened = jobIds.flatMap((jobId) => unsoldPoolOpening(block.request, jobId, nowMs));
     if (opened.length > 0) return [step('pool'), ...opened];
   }
@@ -96,7 +100,8 @@ export function expiry(state: MarketState, job: Job, nowMs: number, judgedId: st
 }
 
 function hasNextRound(state: MarketState, round: Round, nowMs: number): boolean {
-  const { request } = state.blocks.get(round.blockId)!;
+  const { request, withdrawnAtMs } = state.blocks.get(round.blockId)!;
+  if (withdrawnAtMs !== null) return false;
   const windowMs = request.bidWindowsMs[round.step + 1];
   if (windowMs === undefined) return false;
   // A round that is opened now goes by the newest parameters.

@@ -123,6 +123,7 @@ const EVOLVERS: Evolvers = {
       jobIds: jobs.map((job) => job.jobId),
       submittedAtMs: atMs,
       isOrdered: jobs.some(({ after }) => after !== undefined),
+      withdrawnAtMs: null,
       roundCount: 0,
       provenCount: 0,
       expiredCount: 0,
@@ -139,6 +140,15 @@ const EVOLVERS: Evolvers = {
         job.jobId,
         newJob({ ...job, after, deadlineMs: deadlines[index]!, parametersVersion: state.parametersVersion }, message),
       );
+    }
+  },
+  blockWithdrawn: (state, { message, roundIds, atMs }) => {
+    state.blocks.get(message.blockId)!.withdrawnAtMs = atMs;
+    for (const roundId of roundIds) {
+      const round = state.rounds.get(roundId)!;
+      round.clearedAtMs = atMs;
+      round.withdrawn = true;
+      round.bids.clear();
     }
   },
   roundOpened: (state, entry) => {
@@ -317,6 +327,7 @@ function newRoundBids() {
     revealExcused: false,
     opened: new Map<Address, OpenedBid>(),
     clearedAtMs: null,
+    withdrawn: false,
     clearedEntryIndex: null,
     escalations: [],
   };

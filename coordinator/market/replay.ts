@@ -203,6 +203,10 @@ export class Replay {
           ownerSignature: entry.ownerSignature as Hex | null,
         };
       }
+      case 'blockWithdrawn': {
+        const { message, signature } = entry;
+        return { kind: 'withdrawBlock', message, signature, digest: this.digest('BlockWithdrawal', message) };
+      }
       case 'blockSubmitted': {
         const { message, signature } = entry;
         const jobs = entry.jobs.map(({ jobId: _jobId, ...job }) => job);
@@ -338,6 +342,11 @@ export class Replay {
       case 'blockSubmitted': {
         const digest = this.digest('BlockRequest', entry.message);
         if (digest !== entry.blockId) return `the block id is not the digest ${digest} of its request`;
+        return this.signerFlaw(digest, entry.signature, entry.message.requester);
+      }
+      case 'blockWithdrawn': {
+        const digest = this.digest('BlockWithdrawal', entry.message);
+        if (digest !== entry.withdrawalId) return `the withdrawal id is not the digest ${digest} of its message`;
         return this.signerFlaw(digest, entry.signature, entry.message.requester);
       }
       case 'roundCleared': {

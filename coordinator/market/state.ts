@@ -88,6 +88,8 @@ export interface Block {
   submittedAtMs: number;
   /** Some of its jobs wait for others. */
   isOrdered: boolean;
+  /** When its requester withdrew what nobody had been awarded. */
+  withdrawnAtMs: number | null;
   roundCount: number;
   provenCount: number;
   expiredCount: number;
@@ -125,7 +127,9 @@ export interface Round {
   revealExcused: boolean;
   /** The bids that were opened, by prover; empty once the round is cleared. */
   opened: Map<Address, OpenedBid>;
+  /** When it was cleared, or ended with the withdrawal of its block. */
   clearedAtMs: number | null;
+  withdrawn: boolean;
   /** Where its roundCleared stands in the log. */
   clearedEntryIndex: number | null;
   /** Where its unsold jobs went: each step once. */
@@ -210,10 +214,7 @@ export interface Job {
   inputHash: Hex;
   maxPriceWei: bigint;
   deadlineMs: number;
-  /**
-   * `waiting`: for the jobs that must be proven first. `pooled`: unsold, and in the pool. An awarded job stays `awarded`
-   * when its pool opens.
-   */
+  /** `waiting`: for others. `pooled`: unsold, and in the pool; an awarded job stays `awarded` when its pool opens. */
   status: 'waiting' | 'open' | 'awarded' | 'pooled' | 'ended';
   /** Jobs of its block that must be proven before it is auctioned. */
   after: string[];
@@ -363,7 +364,7 @@ export function isLate({ activatedAtMs, activationCause, primary }: Job, receive
   return receivedAtMs > activatedAtMs;
 }
 
-/** A commitment's assignment as it begins. */
+/** An assignment as it begins. */
 export function beginAssignment(side: Award['primary'], role: Role, dueMs: number, atMs: number): Assignment {
   const active = role === 'primary';
   return {

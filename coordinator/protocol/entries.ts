@@ -10,6 +10,7 @@ import {
   bidCommitmentSchema,
   bidSchema,
   blockRequestSchema,
+  blockWithdrawalSchema,
   challengeRequestSchema,
   challengeSubmissionSchema,
   circuitRegistrationSchema,
@@ -227,6 +228,15 @@ export const ENTRY_SCHEMAS = {
       )
       .min(1)
       .max(10_000),
+    postings,
+  }),
+  /** The requester does not want what nobody has been awarded: these jobs end, and these rounds with them. */
+  blockWithdrawn: entry('blockWithdrawn', {
+    withdrawalId: bytes32Schema,
+    ...signedSchema(blockWithdrawalSchema).shape,
+    jobIds: z.array(jobIdSchema).max(10_000),
+    roundIds: z.array(roundIdSchema).max(10_000),
+    /** Deposits of commitments to bids, given back. */
     postings,
   }),
   roundOpened: entry('roundOpened', {

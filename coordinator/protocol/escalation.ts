@@ -27,6 +27,7 @@ export const expiryReasonSchema = z.enum([
   ...noAwardReasonSchema.options,
   ...noPoolReasonSchema.options,
   ...dependencyReasonSchema.options,
+  'withdrawn',
   'deadlinePassed',
   'unsatisfiable',
 ]);

@@ -61,6 +61,14 @@ export const blockRequestSchema = z.strictObject({
 });
 export type BlockRequest = z.infer<typeof blockRequestSchema>;
 
+/** A requester's word that it does not want what nobody has been awarded of a block. */
+export const blockWithdrawalSchema = z.strictObject({
+  requester: addressSchema,
+  blockId: bytes32Schema,
+  issuedAtMs: unixMsSchema,
+});
+export type BlockWithdrawal = z.infer<typeof blockWithdrawalSchema>;
+
 /** A prover's sealed bid for a round: a price to prove one job, and a price to stand by for one. */
 export const bidSchema = z.strictObject({
   roundId: roundIdSchema,
@@ -180,6 +188,7 @@ export type ChallengeSubmission = z.infer<typeof challengeSubmissionSchema>;
 /** The messages by their EIP-712 primary type. */
 export interface Messages {
   BlockRequest: BlockRequest;
+  BlockWithdrawal: BlockWithdrawal;
   Bid: Bid;
   BidCommitment: BidCommitment;
   ProofSubmission: ProofSubmission;

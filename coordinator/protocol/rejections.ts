@@ -43,6 +43,9 @@ export const REJECTIONS = {
   challengeOpen: [409, 'The last challenge is not over yet; deliver it, or ask again after the time in the detail.'],
   challengeOver: [409, 'There is no such open challenge; ask for another one.'],
 
+  unknownBlock: [404, 'No block with this id is open; it is complete, or the id is wrong.'],
+  notRequester: [403, 'Only the requester of a block can withdraw it.'],
+  nothingToWithdraw: [409, 'Nothing of this block can be withdrawn any more: see the detail.'],
   duplicateBlock: [409, 'The nonce is not above the last one of this requester; sign again with a higher nonce.'],
   blockHashMismatch: [422, 'The block file is not the one whose hash was signed.'],
   invalidBlock: [422, 'The block cannot be proven as it stands; correct the named transfer.'],

@@ -11,6 +11,7 @@ import { witnessInputSchema } from './jobsFile.js';
 import { LOG_ROUTES } from './logRoutes.js';
 import {
   blockRequestSchema,
+  blockWithdrawalSchema,
   giveUpSchema,
   proofSubmissionSchema,
   proverRegistrationSchema,
@@ -158,6 +159,14 @@ export const ROUTES = {
       'duplicateBlock',
       'insufficientFunds',
     ],
+  }),
+  withdrawBlock: route({
+    method: 'POST',
+    path: '/v1/withdrawals',
+    summary: 'Ends the jobs of a block that nobody has been awarded, with their escrow; awarded ones go on.',
+    body: signedSchema(blockWithdrawalSchema),
+    response: z.strictObject({ ...acceptedSchema.shape, jobIds: z.array(jobIdSchema).max(10_000) }),
+    rejections: [...DATED, 'unknownBlock', 'notRequester', 'nothingToWithdraw'],
   }),
   listBlocks: route({
     method: 'GET',

@@ -24,7 +24,9 @@ declare module 'snarkjs' {
       options?: { singleThread?: boolean },
     ): Promise<{ proof: Record<string, unknown>; publicSignals: string[] }>;
   }
-  const groth16: ProofSystem;
+  const groth16: ProofSystem & {
+    exportSolidityCallData(zkProof: object, publicSignals: readonly string[]): Promise<string>;
+  };
   const plonk: ProofSystem & { setup(r1cs: ZkFile, ptau: ZkFile, zkey: ZkFile, logger?: object): Promise<unknown> };
   const fflonk: ProofSystem & { setup(r1cs: ZkFile, ptau: ZkFile, zkey: ZkFile, logger?: object): Promise<unknown> };
   const wtns: { calculate(input: object, wasm: ZkFile, witness: ZkFile): Promise<void> };

@@ -46,6 +46,7 @@ export const TYPED_DATA = {
     string('sealing'),
     string('pool'),
   ],
+  BlockWithdrawal: [address('requester'), bytes32('blockId'), uint64('issuedAtMs')],
   Bid: [
     string('roundId'),
     address('prover'),

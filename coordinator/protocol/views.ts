@@ -136,6 +136,8 @@ export const blockViewSchema = z.strictObject({
   request: blockRequestSchema,
   status: z.enum(['open', 'completed']),
   submittedAtMs: unixMsSchema,
+  /** When its requester withdrew what nobody had been awarded. */
+  withdrawnAtMs: nullableMs,
   completedAtMs: nullableMs,
   jobIds: z.array(jobIdSchema).max(10_000),
   roundIds: z.array(roundIdSchema).max(10_000),
@@ -273,7 +275,9 @@ export const roundViewSchema = z.strictObject({
   revealsUntilMs: nullableMs,
   /** The coordinator was down in that time: nobody forfeits. */
   revealExcused: z.boolean(),
+  /** When it was cleared, or ended because its block was withdrawn. */
   clearedAtMs: nullableMs,
+  withdrawn: z.boolean(),
   /** Where its unsold jobs went, in order: each step once, summed over the jobs that took it. */
   escalations: z.array(escalationSchema).max(3),
   bidCount: count,

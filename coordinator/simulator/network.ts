@@ -19,6 +19,7 @@ export const PASSING: ReadonlySet<string> = new Set([
   'unknownRound',
   'unknownJob',
   'unknownCircuit',
+  'unknownBlock',
   'messageFromFuture',
   'ownerSignatureMissing',
   'challengeNeeded',

@@ -16,6 +16,7 @@ export type PartyCommand = CommandOf<
   | 'requestChallenge'
   | 'submitChallenge'
   | 'submitBlock'
+  | 'withdrawBlock'
   | 'placeBid'
   | 'commitBid'
   | 'openBid'

@@ -65,11 +65,32 @@ export class RequesterParty {
       digest,
       untilMs,
       isAlive: () => open,
-      onAnswer: (answer) => this.world.note(answer.ok ? 'block: taken' : `block: refused, ${answer.code}`),
+      onAnswer: (answer) => {
+        this.world.note(answer.ok ? 'block: taken' : `block: refused, ${answer.code}`);
+        if (answer.ok && fate.chance(`${this.place} withdraws`, 12)) this.withdrawSoon(digest);
+      },
     });
     timeline.at(untilMs + 60_000, () => {
       open = false;
       done();
+    });
+  }
+
+  /** It wants the block no more: at any time from its first round to its deadline. */
+  private withdrawSoon(blockId: Hex): void {
+    const { fate, timeline } = this.world;
+    timeline.after(fate.between(`${this.place} withdraws when`, 0, 12_000), () => {
+      const issuedAtMs = timeline.nowMs + this.skewMs;
+      const message = { requester: this.party.address, blockId, issuedAtMs };
+      const { digest, signature } = this.party.sign('BlockWithdrawal', message);
+      this.network.send({
+        from: this.place,
+        command: { kind: 'withdrawBlock', message, signature, digest },
+        digest,
+        untilMs: timeline.nowMs + PATIENCE_MS,
+        isAlive: () => true,
+        onAnswer: (answer) => this.world.note(answer.ok ? 'withdrawal: taken' : `withdrawal: refused, ${answer.code}`),
+      });
     });
   }
 

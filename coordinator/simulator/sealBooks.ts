@@ -45,6 +45,9 @@ export class SealBooks {
       case 'bidOpened':
         this.roundOf(entry.message.roundId).opened.add(entry.message.prover);
         break;
+      case 'blockWithdrawn':
+        for (const roundId of entry.roundIds) this.withdraw(entry, roundId);
+        break;
       case 'roundCleared':
         if (this.rounds.has(entry.roundId)) this.clear(entry, this.roundOf(entry.roundId));
         this.rounds.delete(entry.roundId);
@@ -86,6 +89,17 @@ export class SealBooks {
         this.world.note(`deposit: ${isOpened ? 'returned' : 'excused'}`);
       }
     }
+  }
+
+  /** Whoever had committed to a bid of a round that is withdrawn gets its deposit back. */
+  private withdraw({ postings }: EntryOf<'blockWithdrawn'>, roundId: string): void {
+    for (const [prover, depositWei] of this.rounds.get(roundId)?.deposits ?? []) {
+      if (depositWei === 0n) continue;
+      const back = postings.find(({ from, to }) => from === `bond:${prover}` && to === `account:${prover}`);
+      if (back?.amountWei !== depositWei.toString()) this.flaw('I3', `${prover} does not get its deposit back`);
+      this.world.note('deposit: returned with a withdrawal');
+    }
+    this.rounds.delete(roundId);
   }
 
   private judgeForfeit(prover: string, round: SealedRound, roundId: string, to: string): void {

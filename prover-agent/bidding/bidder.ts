@@ -167,6 +167,15 @@ export class Bidder {
     void this.#options.memory.takeCleared(entry, this.#options.pricing());
   }
 
+  /** Bids for a block that its requester withdrew have come to nothing. Never throws. */
+  onWithdrawn({ roundIds }: EntryOf<'blockWithdrawn'>): void {
+    const { memory, log } = this.#options;
+    for (const roundId of roundIds) {
+      if (memory.bonds.isOpen(roundId)) log('bidResult', { roundId, code: 'withdrawn' });
+      memory.bonds.release(roundId);
+    }
+  }
+
   #untilClosed<Result>(round: OpenRound, action: () => Promise<Result>): Promise<Result> {
     const { session, signal } = this.#options;
     return repeatUntilDone(action, {

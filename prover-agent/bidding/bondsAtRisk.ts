@@ -14,6 +14,11 @@ export class BondsAtRisk {
     this.#bids.set(roundId, { bondsWei, clearedAt: null });
   }
 
+  /** True while a bid for the round is out. */
+  isOpen(roundId: string): boolean {
+    return this.#bids.get(roundId)?.clearedAt === null;
+  }
+
   /** A bid that never came to be, or a round that was cleared: from now on the account shows what it has locked. */
   release(roundId: string): void {
     const bid = this.#bids.get(roundId);

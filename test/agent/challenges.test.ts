@@ -78,6 +78,7 @@ const round = () => ({
   revealsUntilMs: null,
   revealExcused: false,
   clearedAtMs: null,
+  withdrawn: false,
   escalations: [],
   bidCount: 0,
 });

@@ -197,6 +197,12 @@ describe.each([
 const openRound = () => ({
   ...{ roundId: `${BLOCK_ID}.r0`, blockId: BLOCK_ID, circuitId: circuit.circuitId, jobIds: [`${BLOCK_ID}.7`] },
   ...{ step: 0, parametersVersion: 1, sealing: 'receipt' as const, sealedAtMs: null, sealedEntryIndex: null },
-  ...{ revealsUntilMs: null, revealExcused: false, maxPriceWei: (10n ** 18n).toString(), clearedAtMs: null },
+  ...{
+    revealsUntilMs: null,
+    revealExcused: false,
+    maxPriceWei: (10n ** 18n).toString(),
+    clearedAtMs: null,
+    withdrawn: false,
+  },
   ...{ escalations: [], bidCount: 0 },
 });

@@ -92,6 +92,7 @@ export function blockOf(blockId: Hex, request: Partial<BlockRequest> = {}): Bloc
     },
     status: 'open',
     submittedAtMs: 1,
+    withdrawnAtMs: null,
     completedAtMs: null,
     jobIds: [],
     roundIds: [],

@@ -46,6 +46,7 @@ const round = () => ({
   openedAtMs: Date.now(),
   closesAtMs: Date.now() + 5_000,
   clearedAtMs: null,
+  withdrawn: false,
   escalations: [],
   bidCount: 0,
 });

@@ -384,6 +384,18 @@ describe('the way of a block over HTTP', () => {
     expect(total('from')).toBe(total('to'));
   });
 
+  it('takes a block back that nobody has been awarded', async () => {
+    const body = await blockOrder(market, requester, { maxPriceWei: '100000', missCostWei: '100000' }, 2);
+    const { blockId: other, roundId: itsRound } = await call('submitBlock', { body });
+    const message = { requester: requester.address, blockId: other, issuedAtMs: market.driver.nowMs };
+    const withdrawal = { body: await signed(requester, 'BlockWithdrawal', message) };
+    const first = await call('withdrawBlock', withdrawal);
+    expect(first.jobIds).toEqual([`${other}.0`]);
+    expect(await call('withdrawBlock', withdrawal)).toEqual(first);
+    const { escalations, withdrawn } = await call('getRound', { params: { roundId: itsRound } });
+    expect([escalations, withdrawn]).toEqual([[], true]);
+  });
+
   it('proves its log', async () => {
     const note = await call('getCheckpoint', {});
     const { size, rootHash: root } = checkpointOf(note);

@@ -65,7 +65,15 @@ export async function honestLog(): Promise<Log> {
   await pool(cast);
   await market.submitBlock(requester, 1, { pool: 'none' });
   await market.advance(50_000);
+  await withdraw(cast);
   return throughText(memory.entries);
+}
+
+/** A block with a job that waits for another; it is withdrawn while its first round takes commitments. */
+async function withdraw({ market, requester, cheap }: Cast): Promise<void> {
+  const { blockId, roundId } = await market.submitBlock(requester, 2, { sealing: 'commitReveal' }, [[], [0]]);
+  await market.commit(cheap, roundId, { priceWei: ETH / 4n });
+  await market.withdraw(requester, blockId);
 }
 
 /** An input that is not served, one that is served late, a job without a witness, and a miss that was expected. */

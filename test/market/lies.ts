@@ -72,6 +72,27 @@ export const LIES: Lie[] = [
     },
   ],
   [
+    'withdraws a block that its requester has not withdrawn',
+    (log) => {
+      entryOf(log, 'blockWithdrawn').signature = entryOf(log, 'blockSubmitted').signature;
+    },
+  ],
+  [
+    'keeps the deposits of a withdrawn round',
+    (log) => {
+      const { postings } = entryOf(log, 'blockWithdrawn');
+      postings[0]!.to = `account:${entryOf(log, 'blockSubmitted').message.requester}`;
+    },
+  ],
+  [
+    'lets a job of a withdrawn block go on',
+    (log) => {
+      const withdrawn = entryOf(log, 'blockWithdrawn');
+      const kept = withdrawn.jobIds.pop();
+      return log.filter((entry) => entry.type !== 'jobExpired' || entry.jobId !== kept);
+    },
+  ],
+  [
     'chooses another tie seed',
     (log) => {
       entryOf(log, 'roundCleared').tieSeed = `0x${'12'.repeat(32)}`;

@@ -93,6 +93,7 @@ export class Bookkeeper {
   readonly seen: Record<string, number> = {};
   private readonly jobs = new Map<string, JobStory>();
   private readonly versions = new Map<number, Parameters>();
+  private readonly withdrawn = new Set<string>();
   private readonly pool = new PoolBookkeeper();
   private index = 0;
   private gapEndedAtMs = 0;
@@ -121,6 +122,7 @@ export class Bookkeeper {
     else if (entry.type === 'poolOpened') this.note(`pool: ${entry.cause}, ${entry.atFault.length} at fault`);
     else if (entry.type === 'parametersSet') this.versions.set(entry.version, entry.parameters);
     else if (entry.type === 'roundOpened') this.openRound(entry);
+    else if (entry.type === 'blockWithdrawn') this.withdraw(entry);
     else if (entry.type === 'roundCleared') this.clear(entry);
     else if (entry.type === 'coordinatorStarted') this.goneFor(entry);
     else if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') this.end(entry);
@@ -141,6 +143,7 @@ export class Bookkeeper {
   /** A job keeps to the parameters that were in force when its newest round opened. */
   private openRound({ jobIds, parametersVersion, deadlineMs, atMs }: EntryOf<'roundOpened'>): void {
     for (const jobId of jobIds) this.isInTurn(jobId, deadlineMs, atMs);
+    if (this.withdrawn.has(blockIdOf(jobIds[0]!))) this.flaws.push(`${jobIds[0]} is auctioned though it was withdrawn`);
     if (parametersVersion !== this.versions.size) this.flaws.push(`a round opens under version ${parametersVersion}`);
     const parameters = this.versions.get(parametersVersion)!;
     for (const jobId of jobIds) this.jobs.get(jobId)!.parameters = parameters;
@@ -159,6 +162,18 @@ export class Bookkeeper {
         this.flaws.push(`${from} forfeits for ${roundId}, and has opened its bid`);
       this.note(why === 'bidForfeited' ? 'deposit: forfeited' : `deposit: ${isOpened ? 'returned' : 'excused'}`);
     }
+  }
+
+  /** What is withdrawn is nobody's yet, and nothing of the block begins anew. */
+  private withdraw({ message, jobIds, roundIds, postings }: EntryOf<'blockWithdrawn'>): void {
+    this.withdrawn.add(message.blockId);
+    for (const jobId of jobIds) {
+      if (this.jobs.get(jobId)!.award) this.flaws.push(`${jobId} is withdrawn from its provers`);
+    }
+    if (jobIds.length > 0) this.note('withdrawn');
+    if (roundIds.length > 0 && postings.length > 0) this.note('withdrawn: deposits returned');
+    const wrong = postings.find(({ from, to, why }) => why !== 'bidDepositReturned' || from.slice(5) !== to.slice(8));
+    if (wrong) this.flaws.push(`a withdrawal pays ${wrong.to} for ${wrong.why}`);
   }
 
   /** A job is auctioned when those before it are proven, in a time that leaves those behind it some. */
@@ -294,6 +309,7 @@ export class Bookkeeper {
     const refund = sumOf(entry, ({ why, to }) => why === 'refund' && to === `account:${story.requester}`);
     if (refund !== story.max) say(`refunds ${refund} of ${story.max}`);
     if (!award) return;
+    if (entry.reason === 'withdrawn') say('is withdrawn from its provers');
     for (const side of award.backup ? [award.primary, award.backup] : [award.primary]) {
       const released = sumOf(entry, ({ why, to }) => why === 'bondReleased' && to === `account:${side.prover}`);
       const isUnprovable = entry.reason === 'unsatisfiable';

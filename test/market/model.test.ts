@@ -46,6 +46,8 @@ const MUST_HAPPEN = [
   'auctioned behind another',
   'unsold: predecessorExpired',
   'unsold: readyTooLate',
+  'unsold: withdrawn',
+  'withdrawn: deposits returned',
 ];
 
 async function live(seed: number, signed: boolean, seen: Record<string, number>): Promise<void> {

@@ -106,7 +106,7 @@ export class RandomMarket {
   async step(): Promise<void> {
     const roll = this.dice.below(100);
     if (roll < 7) await this.submitBlock();
-    else if (roll < 8) await this.challenge();
+    else if (roll < 8) await (this.dice.chance(50) ? this.challenge() : this.withdraw());
     else if (roll < 32) await this.bid();
     else if (roll < 36) await this.openBids();
     else if (roll < 37) await this.setParameters();
@@ -165,6 +165,15 @@ export class RandomMarket {
     if (!executed.ok) return;
     this.jobIds.push(...jobIds);
     this.roundIds.push(...[0, 1, 2, 3, 4].map((number) => roundId.replace('.r0', `.r${number}`)));
+  }
+
+  /** A requester, and now and then another, wants a block no more. */
+  private async withdraw(): Promise<void> {
+    const open = [...this.driver.state.blocks.values()].filter(({ completedAtMs }) => completedAtMs === null);
+    if (open.length === 0) return;
+    const { blockId, request } = this.dice.pick(open);
+    const own = this.requesters.find(({ address }) => address === request.requester)!;
+    await this.driver.withdraw(this.dice.chance(90) ? own : this.dice.pick(this.requesters), blockId);
   }
 
   /** For each job some of those before it. */

@@ -231,6 +231,12 @@ export class MarketDriver {
     return { executed, blockId: digest, roundId: `${digest}.r0`, jobIds: jobs.map((_, index) => `${digest}.${index}`) };
   }
 
+  async withdraw(requester: Party, blockId: Hex, issuedAtMs = this.nowMs): Promise<Executed> {
+    const message = { requester: requester.address, blockId, issuedAtMs };
+    const { digest, signature } = await requester.sign('BlockWithdrawal', message);
+    return this.run({ kind: 'withdrawBlock', message, signature, digest }, digest);
+  }
+
   async bid(prover: Party, roundId: string, terms: BidTerms): Promise<Executed> {
     const message = this.bidOn(prover, roundId, terms);
     const { digest, signature } = await prover.sign('Bid', message);

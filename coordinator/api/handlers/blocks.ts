@@ -1,5 +1,6 @@
 import type { CommandOf } from '#market/command.js';
 import { decide } from '#market/decide.js';
+import type { EntryOf } from '#protocol/entries.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { RejectionCode } from '#protocol/rejections.js';
 import { TRANSFERS_PER_CHUNK } from '#protocol/rollup/rollupLimits.js';
@@ -11,7 +12,7 @@ import type { Handlers } from '../handler.js';
 import type { MarketReads } from '../marketReads.js';
 import { Refused, refuse } from '../refused.js';
 
-type BlockRoutes = 'submitBlock' | 'listBlocks' | 'getBlock' | 'listJobs' | 'getBundle';
+type BlockRoutes = 'submitBlock' | 'withdrawBlock' | 'listBlocks' | 'getBlock' | 'listJobs' | 'getBundle';
 
 /** What the rules say of a request by itself, and time will not cure: said before the block is executed again. */
 const SAID_AT_ONCE: ReadonlySet<RejectionCode> = new Set([
@@ -43,6 +44,18 @@ export function blockHandlers(deps: ApiDeps, reads: MarketReads, commands: Comma
       const accepted = await commands.execute(command, digest, { jobInputs });
       if (accepted instanceof Refused) return accepted;
       return { ...accepted, blockId: digest, roundId: roundIdOf(digest, 0) };
+    },
+
+    withdrawBlock: async ({ body: { message, signature } }) => {
+      const block = await reads.block(message.blockId);
+      const no = block ? null : refuse('unknownBlock', `${message.blockId} is not in the log`);
+      const checked = await commands.check('BlockWithdrawal', { message, signature }, message.requester, no);
+      if (checked instanceof Refused) return checked;
+      const { digest } = checked;
+      const accepted = await commands.execute({ kind: 'withdrawBlock', message, signature, digest }, digest);
+      if (accepted instanceof Refused) return accepted;
+      const leaf = (await reads.leaves([accepted.firstIndex])).get(accepted.firstIndex)!;
+      return { ...accepted, jobIds: (JSON.parse(leaf) as EntryOf<'blockWithdrawn'>).jobIds };
     },
 
     listBlocks: async ({ query: { requester, before = Number.MAX_SAFE_INTEGER, limit = PAGE_MAX } }) => ({

@@ -50,6 +50,7 @@ export function logBid(
 /** Why a prover may not bid in a round now, whatever it bids; null when it may. */
 export function entranceFlaw(state: MarketState, round: Round, prover: Address, nowMs: number): Rejection | null {
   if (!state.provers.has(prover)) return reject('unknownProver').rejection;
+  if (round.withdrawn) return reject('roundClosed', 'its block was withdrawn').rejection;
   if (round.clearedAtMs !== null || round.sealedAtMs !== null || nowMs >= round.closesAtMs) {
     return reject('roundClosed', `it closed at ${round.closesAtMs}`).rejection;
   }
