@@ -10,6 +10,7 @@ export interface SummaryJob {
   primary: string | null;
   backup: string | null;
   deliveredBy: string | null;
+  deliveredAs: JobView['deliveredBy'];
   priceWei: string;
   standbyFeeWei: string;
   provingMs: number | null;
@@ -81,6 +82,7 @@ function summaryJob(job: JobView, nameOf: (address: string | undefined) => strin
     primary: nameOf(job.primary?.prover),
     backup: nameOf(job.backup?.prover),
     deliveredBy: nameOf(deliverer?.prover),
+    deliveredAs: job.deliveredBy,
     priceWei: job.priceWei,
     standbyFeeWei: job.standbyFeeWei,
     provingMs: job.provingMs,
@@ -101,6 +103,12 @@ export function table(header: string[], rows: string[][]): string {
   return [line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
 }
 
+/** Why it was not simply its primary that delivered. */
+function remarkOf({ deliveredAs, activationCause }: SummaryJob): string {
+  if (deliveredAs === 'pool') return ' (pool)';
+  return activationCause ? ` (${activationCause})` : '';
+}
+
 /** The report as people read it. */
 export function reportText(report: Report): string {
   const jobs = table(
@@ -109,7 +117,7 @@ export function reportText(report: Report): string {
       job.jobId.slice(job.jobId.lastIndexOf('.') + 1),
       job.primary ?? '-',
       job.backup ?? '-',
-      (job.deliveredBy ?? '-') + (job.activationCause ? ` (${job.activationCause})` : ''),
+      (job.deliveredBy ?? '-') + remarkOf(job),
       gwei(job.priceWei),
       gwei(job.standbyFeeWei),
       job.provingMs === null ? '-' : String(job.provingMs),
