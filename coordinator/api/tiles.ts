@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readEntryBundle, readLongEntry, readTile } from '#journal/logTiles.js';
 import { parseEntryBundlePath, parseTilePath } from '#protocol/log/tiles.js';
 import type { ApiDeps } from './apiDeps.js';
+import { newestCheckpoint } from './newestCheckpoint.js';
 import { problemOf, sendProblem } from './problem.js';
 
 /** What is named by its place in the tree or by its hash never changes. */
@@ -19,12 +20,13 @@ export const LOG_PREFIX = '/log';
  * Serves the log as C2SP tlog-tiles: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, and besides
  * `entry/<sha256>`, the entries that a bundle has as stubs, and `cosigned`, the newest checkpoint that cosigners signed. A tile has one path; every other spelling is not found.
  */
-export function mountTiles(app: FastifyInstance, { journal, pool, cosigned }: ApiDeps): void {
+export function mountTiles(app: FastifyInstance, deps: ApiDeps): void {
+  const { pool, cosigned } = deps;
   app.get(`${LOG_PREFIX}/checkpoint`, async (_request, reply) =>
     reply
       .header('cache-control', FOR_A_SECOND)
       .type('text/plain; charset=utf-8')
-      .send(newestOf(await journal.checkpoint(), cosigned?.() ?? null)),
+      .send(await newestCheckpoint(deps)),
   );
   app.get(`${LOG_PREFIX}/cosigned`, async (_request, reply) => {
     const note = cosigned?.() ?? null;
@@ -42,12 +44,6 @@ export function mountTiles(app: FastifyInstance, { journal, pool, cosigned }: Ap
     const entry = /^[0-9a-f]{64}$/.test(params.sha256) ? await readLongEntry(pool, params.sha256) : null;
     return entry === null ? notFound(reply) : sendForEver(reply, entry, 'application/json; charset=utf-8');
   });
-}
-
-/** The newest checkpoint, with its cosignatures when it has them already. */
-function newestOf(checkpoint: string, cosigned: string | null): string {
-  const isSame = cosigned !== null && cosigned.startsWith(checkpoint.slice(0, checkpoint.indexOf('\n\n') + 2));
-  return isSame ? cosigned : checkpoint;
 }
 
 function sendForEver(reply: FastifyReply, content: Buffer | string, type: string): FastifyReply {

@@ -6,14 +6,16 @@ import type { Feed } from '../feed.js';
 import { ANSWERED, type Handlers } from '../handler.js';
 import { isLoopback } from '../loopback.js';
 import type { MarketReads } from '../marketReads.js';
+import { newestCheckpoint } from '../newestCheckpoint.js';
 import { type Refused, refuse, refuseField } from '../refused.js';
 
 type LogRoutes = 'getCheckpoint' | 'listEntries' | 'getInclusion' | 'getConsistency' | 'followFeed';
 
 /** The log, and its tail. */
-export function logHandlers({ journal }: ApiDeps, reads: MarketReads, feed: Feed): Handlers<LogRoutes> {
+export function logHandlers(deps: ApiDeps, reads: MarketReads, feed: Feed): Handlers<LogRoutes> {
+  const { journal } = deps;
   return {
-    getCheckpoint: async () => await journal.checkpoint(),
+    getCheckpoint: () => newestCheckpoint(deps),
 
     listEntries: async ({ query: { from, limit = PAGE_MAX } }) => {
       const entries = await journal.readEntries(from, limit);
