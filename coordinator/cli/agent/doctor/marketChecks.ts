@@ -81,11 +81,17 @@ function checkRegistration(
   return unwell('registration', `the owner ${wanted} has to sign it`, 'run understudy agent authorize');
 }
 
-function checkMoney(account: AccountView, bondWei: bigint, { maxBondWei }: AgentSettings, isDemo: boolean): Check {
+function checkMoney(
+  account: AccountView,
+  bondWei: bigint,
+  { maxBondWei, coordinator }: AgentSettings,
+  isDemo: boolean,
+): Check {
   const [freeWei, bondedWei] = [BigInt(account.freeWei), BigInt(account.bondedWei)];
   const found = `${freeWei} wei free, ${bondedWei} in bonds; a usual job may lock ${bondWei}`;
   if (freeWei + bondedWei < bondWei) {
-    const source = isDemo ? `understudy account fund ${account.address}` : 'deposit at the market';
+    const fund = `understudy account fund ${account.address} --coordinator ${coordinator}`;
+    const source = isDemo ? fund : 'deposit at the market';
     return unwell('money', found, `add at least ${bondWei - freeWei - bondedWei} wei: ${source}`);
   }
   if (maxBondWei !== null && maxBondWei < bondWei) {
