@@ -16,6 +16,11 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   circuit: { summary: 'list, add, build and verify circuits', load: () => import('./circuit.js') },
   account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
+  backup: { summary: 'copy a data folder with its database', load: () => import('./backup.js') },
+  restore: {
+    summary: 'bring a backup back',
+    load: async () => ({ run: (await import('./backup.js')).runRestore }),
+  },
   export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
   cosign: { summary: 'cosign checkpoints of logs that only grow', load: () => import('./cosign.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },

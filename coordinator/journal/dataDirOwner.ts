@@ -5,7 +5,8 @@ import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const OWNER_FILE = 'owner.json';
+/** The claim's file within a data folder. */
+export const OWNER_FILE = 'owner.json';
 const CLAIM_ATTEMPTS_MAX = 200;
 /** A takeover takes milliseconds; one so old was interrupted. */
 const TAKEOVER_MS_MAX = 2_000;

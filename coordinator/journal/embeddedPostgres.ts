@@ -1,28 +1,16 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
-import {
-  chmod,
-  chown,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chown, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Client } from 'pg';
+import { placeCluster } from './clusterPlace.js';
 import { claimDataDir, clearOrphans } from './dataDirOwner.js';
 import {
   chooseServerUser,
   EmbeddedPostgresUnavailableError,
   prepareNatives,
-  ROOT_SHARED_FOLDER,
   type ServerUser,
 } from './postgresNatives.js';
 import { keepLastLines, POSTGRES_HOST, type ServerLog, serverEnvironment, startOnFreePort } from './postgresServer.js';
@@ -43,7 +31,6 @@ const ROLE = 'understudy';
 const DATABASE = 'understudy';
 /** Line of `postmaster.pid` that has the port, from 0. */
 const PORT_LINE = 3;
-const DRAFT_PREFIX = 'cluster-';
 
 /**
  * Starts the embedded PostgreSQL on a data folder, making folder, cluster and database where they are missing.
@@ -130,38 +117,15 @@ async function readOrMakePassword(dataDir: string): Promise<string> {
   return password;
 }
 
-/** Runs initdb beside the final place and renames, so that a start that was cut off leaves no half cluster. */
 async function makeCluster(at: { natives: string; dataDir: string; password: string; user: ServerUser | undefined }) {
   const { natives, dataDir, password, user } = at;
-  const cluster = join(dataDir, 'cluster');
-  await rm(cluster, { force: true, recursive: true });
-  if (user && isTraversable(dirname(dataDir))) await chmod(dataDir, 0o711);
-  const direct = !user || isTraversable(dataDir);
-  if (!direct) await mkdir(ROOT_SHARED_FOLDER, { recursive: true, mode: 0o755 });
-  for (const name of await readdir(dataDir)) {
-    if (name.startsWith(DRAFT_PREFIX)) await rm(join(dataDir, name), { recursive: true });
-  }
-  const draft = await mkdtemp(join(direct ? dataDir : ROOT_SHARED_FOLDER, DRAFT_PREFIX));
-  const passwordFile = join(draft, 'password');
-  const fresh = join(draft, 'cluster');
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  if (user) for (const path of [draft, passwordFile]) await chown(path, user.uid, user.gid);
-  await runInitdb(natives, fresh, passwordFile, user);
-  await rm(passwordFile);
-  if (direct) {
-    await rename(fresh, cluster);
-    await rm(draft, { recursive: true });
-  } else {
-    await symlink(fresh, cluster);
-  }
-}
-
-/** True when every user may pass through the folder and all above it. */
-function isTraversable(folder: string): boolean {
-  for (let path = folder; ; path = dirname(path)) {
-    if ((statSync(path).mode & 0o001) === 0) return false;
-    if (path === dirname(path)) return true;
-  }
+  await placeCluster(dataDir, user, async (fresh, draft) => {
+    const passwordFile = join(draft, 'password');
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    if (user) await chown(passwordFile, user.uid, user.gid);
+    await runInitdb(natives, fresh, passwordFile, user);
+    await rm(passwordFile);
+  });
 }
 
 async function runInitdb(natives: string, folder: string, passwordFile: string, user: ServerUser | undefined) {
