@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EXIT } from './agent/exitCodes.js';
 
 /** What `understudy agent` can do; without a name it runs. Each is loaded only when it is called. */
-const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+export const AGENT_COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('./agent/init.js')).initCommand(),
   run: async () => (await import('./agent/run.js')).runCommand(),
   doctor: async () => (await import('./agent/doctor.js')).doctorCommand(),
@@ -11,6 +11,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   authorize: async () => (await import('./agent/authorize.js')).authorizeCommand(),
   bench: async () => (await import('./agent/bench.js')).benchCommand(),
   'dry-run': async () => (await import('./agent/dryRunCommand.js')).dryRunCommand(),
+  codes: async () => (await import('./agent/codes.js')).codesCommand(),
   settings: async () => (await import('./agent/settings.js')).settingsCommand(),
 };
 
@@ -24,15 +25,15 @@ const USAGE_ERRORS = ['ConfigError', 'KeyFileError', 'RangeError', 'Registration
  */
 export async function run(args: string[]): Promise<number> {
   const [first = ''] = args;
-  const isNamed = Object.hasOwn(SUBCOMMANDS, first);
+  const isNamed = Object.hasOwn(AGENT_COMMANDS, first);
   try {
     if (!isNamed && first !== '' && !first.startsWith('-')) {
       process.stderr.write(
-        `understudy agent: there is no ${first}; there are ${Object.keys(SUBCOMMANDS).join(', ')}\n`,
+        `understudy agent: there is no ${first}; there are ${Object.keys(AGENT_COMMANDS).join(', ')}\n`,
       );
       return EXIT.usage;
     }
-    const command = await SUBCOMMANDS[isNamed ? first : 'run']!();
+    const command = await AGENT_COMMANDS[isNamed ? first : 'run']!();
     await command.exitOverride().parseAsync(isNamed ? args.slice(1) : args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {

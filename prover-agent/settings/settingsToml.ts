@@ -43,7 +43,7 @@ const isTable = ({ example }: SettingField) => /^\[[a-z]/.test(example ?? '');
 
 function linesOf(setting: SettingField, value: unknown): string {
   const name = setting.key.split('.').slice(1).join('.');
-  const about = wrap(`${setting.says.replaceAll('`', '')} Allowed: ${rangeOf(setting).replaceAll('`', '')}.`);
+  const about = wrap(`${plainText(setting.says)} Allowed: ${rangeOf(setting).replaceAll('`', '')}.`);
   return ['', ...about, valueLines(setting, name, value)].join('\n');
 }
 
@@ -56,7 +56,7 @@ function valueLines(setting: SettingField, name: string, value: unknown): string
   if (value !== undefined && value !== null) return `${name} = ${tomlOf(value)}`;
   const { defaultValue } = unwrap(setting.schema);
   if (defaultValue !== undefined && defaultValue !== null) return `# ${name} = ${tomlOf(defaultValue)}`;
-  const standsFor = setting.defaultText ? `   # default: ${setting.defaultText}` : '';
+  const standsFor = setting.defaultText ? `   # default: ${plainText(setting.defaultText)}` : '';
   return `# ${name} = ${setting.example ?? '""'}${standsFor}`;
 }
 
@@ -66,6 +66,11 @@ function tomlOf(value: unknown): string {
   return stringify({ value: isLong ? value.toString() : value })
     .replace(/^value = /, '')
     .trimEnd();
+}
+
+/** Text without Markdown: links become their words. */
+export function plainText(text: string): string {
+  return text.replaceAll('`', '').replace(/\[([^\]]+)\]\([^)]*\)/g, '“$1” in prover-agent/README.md');
 }
 
 function wrap(text: string): string[] {

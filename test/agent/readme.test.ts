@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { CODE_TABLES, codesPage } from '#agent/codes/codeTables.js';
 import { AGENT_SETTINGS } from '#agent/config.js';
 import { settingsTable } from '#agent/settings/settingsTable.js';
 
@@ -36,5 +37,21 @@ describe('the page of the agent', () => {
   it('has every event of the log', () => {
     const events = sources.flatMap((text) => [...text.matchAll(/\blog\(\s*'([a-zA-Z]+)'/g)].map(([, event]) => event!));
     expect(namesUnder('| event | when |')).toEqual([...new Set(events)].sort());
+  });
+});
+
+describe('the page of codes', () => {
+  it('is made from the tables, which the types hold complete', () => {
+    expect(readFileSync(new URL('prover-agent/CODES.md', root), 'utf8')).toBe(codesPage());
+  });
+
+  it('names only events that the agent logs, and says what to do about every code', () => {
+    const all = sources.join('\n');
+    for (const { where, codes } of CODE_TABLES) {
+      for (const [code, [means, toDo]] of Object.entries(codes)) {
+        if (where === 'event') expect(all).toMatch(new RegExp(`\\blog\\(\\s*'${code}'`));
+        expect([code, means.length > 5, toDo.length > 5]).toEqual([code, true, true]);
+      }
+    }
   });
 });

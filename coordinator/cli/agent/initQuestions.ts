@@ -109,15 +109,28 @@ async function askPrice(flags: Flags): Promise<Record<string, unknown>> {
   if (flags.priceWei !== undefined || flags.pricePerSecondWei !== undefined) return {};
   say('With the default pricing you are paid what your absence would have cost: ask what the work is worth to you.');
   const model = await ask(
-    'Price model: by the second of proving, or fixed for a job (second, job)',
+    'Price model: by the second, by the job, or from your costs (second, job, costs)',
     'second',
-    (answer) => {
-      if (answer !== 'second' && answer !== 'job') throw new Error('second or job');
-      return answer;
+    (one) => {
+      if (!['second', 'job', 'costs'].includes(one)) throw new Error('second, job or costs');
+      return one;
     },
   );
   if (model === 'second') {
     return { pricePerSecondWei: await askSetting('Wei for a second', 'pricePerSecondWei', '1000000000000', {}) };
   }
-  return { priceWei: await askSetting('Wei for a job', 'priceWei', '5000000000000', {}) };
+  if (model === 'job') return { priceWei: await askSetting('Wei for a job', 'priceWei', '5000000000000', {}) };
+  say('Costs in your own money; a second then costs what they come to. Each can be changed in the file at any time.');
+  return {
+    weiPerMoney: await askSetting(
+      'Wei that one unit of your money (a euro, say) is worth',
+      'weiPerMoney',
+      '400000000000000',
+      {},
+    ),
+    powerWatts: await askSetting('Watts that the machine draws at work beyond idle', 'powerWatts', '50', {}),
+    moneyPerKwh: await askSetting('Your price of a kilowatt-hour', 'moneyPerKwh', '0.3', {}),
+    hardwarePerMonth: await askSetting('What the hardware loses in worth in a month', 'hardwarePerMonth', '10', {}),
+    rentPerMonth: await askSetting('Rent and connection of a month', 'rentPerMonth', '0', {}),
+  };
 }

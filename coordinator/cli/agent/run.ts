@@ -15,7 +15,8 @@ Examples:
 
 Flags count before the file. The first start measures this machine; later ones remember. Ctrl-C hands unfinished jobs
 back to the market; a second Ctrl-C ends the agent at once.
-Others: understudy agent settings lists all settings.
+
+Others: understudy agent init, doctor, status, earnings, bench, dry-run, authorize, codes, settings; each has --help.
 `;
 
 /** Ctrl-C in a terminal reaches an agent twice when its parent passes it on: signals so close together count as one. */

@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { AGENT_SETTINGS, type AgentConfig } from '#agent/config.js';
 import { type AgentSettings, readAgentSettings, type SettingsSource } from '#agent/settings/agentSettings.js';
 import { type SettingField, unwrap } from '#agent/settings/setting.js';
+import { plainText } from '#agent/settings/settingsToml.js';
 
 /** The settings file that is used when neither `--config` nor `--coordinator` is given and it is there. */
 export const DEFAULT_FILE = 'agent.toml';
@@ -26,7 +27,7 @@ export function addSettingFlags(command: Command): Command {
 function optionOf(setting: SettingField): Option {
   const { defaultValue } = unwrap(setting.schema);
   const isPlain = ['string', 'number', 'bigint'].includes(typeof defaultValue);
-  const says = setting.says.replaceAll('`', '');
+  const says = plainText(setting.says);
   const text = setting.flag!.startsWith('--no-') ? `Do not: ${says}` : says;
   const option = new Option(setting.flag!, isPlain ? `${text} Default: ${defaultValue}.` : text);
   if (!Array.isArray(defaultValue)) return option;
