@@ -42,6 +42,9 @@ interface Generator {
   signalCount: number;
 }
 
+/** Who asks: one question of each may wait, so that nobody fills the queue. */
+type Asked = Generator & { asker: string };
+
 /** What the thread is asked. */
 export type CircuitQuestion =
   | ({ kind: 'jobs'; wasmPath: string; blockHash: Hex; jobsFile: unknown } & Generator)
@@ -58,9 +61,9 @@ export class CircuitCheckerBusyError extends Error {
 
 export interface CircuitChecker {
   /** Reads a requester's list, whose content hash must be `blockHash`, and works out each job's public signals. */
-  jobsOf(question: Generator & { blockHash: Hex; jobsFile: unknown }): Promise<CircuitJobs>;
+  jobsOf(question: Asked & { blockHash: Hex; jobsFile: unknown }): Promise<CircuitJobs>;
   /** Holds proving key and witness generator against the circuit, and works out its samples' public signals. */
-  checkFiles(question: Generator & { zkeySha256: Hex; circuitId: Hex; samples: unknown[] }): Promise<CheckedFiles>;
+  checkFiles(question: Asked & { zkeySha256: Hex; circuitId: Hex; samples: unknown[] }): Promise<CheckedFiles>;
   close(): Promise<void>;
 }
 
@@ -77,34 +80,34 @@ export function createCircuitChecker(options: CircuitCheckerOptions): CircuitChe
   const { pathOf, stepMsMax = CIRCUIT_STEP_MS_MAX, questionMsMax = CIRCUIT_QUESTION_MS_MAX } = options;
   const open = new Set<Worker>();
   let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  const waiting = new Set<string>();
   let isClosed = false;
-  const ask = <Answer>(question: CircuitQuestion): Promise<Answer> => {
-    if (isClosed || waiting >= CIRCUIT_QUEUE_MAX) {
-      throw new CircuitCheckerBusyError(`${waiting} circuits and lists of jobs wait already`);
+  const ask = <Answer>(asker: string, question: CircuitQuestion): Promise<Answer> => {
+    if (isClosed || waiting.size >= CIRCUIT_QUEUE_MAX || waiting.has(asker)) {
+      throw new CircuitCheckerBusyError(`${waiting.size} circuits and lists of jobs wait already`);
     }
-    waiting += 1;
+    waiting.add(asker);
     const answer = last.then(() => askThread(question, { stepMsMax, questionMsMax }, open));
     last = answer.catch(() => undefined);
     return answer.finally(() => {
-      waiting -= 1;
+      waiting.delete(asker);
     }) as Promise<Answer>;
   };
   return {
-    async jobsOf(question) {
+    async jobsOf({ asker, ...question }) {
       const wasmPath = pathOf(question.wasmSha256);
       return wasmPath === null
         ? { ok: false, code: 'artifactMissing', detail: missing('witness generator', question.wasmSha256) }
-        : await ask({ kind: 'jobs', ...question, wasmPath });
+        : await ask(asker, { kind: 'jobs', ...question, wasmPath });
     },
-    async checkFiles({ zkeySha256, ...question }) {
+    async checkFiles({ asker, zkeySha256, ...question }) {
       const [wasmPath, zkeyPath] = [pathOf(question.wasmSha256), pathOf(zkeySha256)];
       if (wasmPath === null) {
         return { ok: false, code: 'artifactMissing', detail: missing('witness generator', question.wasmSha256) };
       }
       return zkeyPath === null
         ? { ok: false, code: 'artifactMissing', detail: missing('proving key', zkeySha256) }
-        : await ask({ kind: 'files', ...question, wasmPath, zkeyPath });
+        : await ask(asker, { kind: 'files', ...question, wasmPath, zkeyPath });
     },
     async close() {
       isClosed = true;

@@ -36,7 +36,7 @@ function keep(wasm: Uint8Array): Hex {
 }
 
 const ask = (wasmSha256: Hex, jobsFile: unknown, signalCount = 3) =>
-  checker.jobsOf({ wasmSha256, signalCount, jobsFile, blockHash: contentHashOf(jobsFile) });
+  checker.jobsOf({ asker: 'one', wasmSha256, signalCount, jobsFile, blockHash: contentHashOf(jobsFile) });
 
 it.each([
   ['never comes back', endlessGenerator, /^the witness of job 0 took longer than 2000 ms$/],
@@ -67,8 +67,27 @@ it('says when a file is missing, or another one than its name says', async () =>
 it('takes a bounded number of questions', async () => {
   const wasm = keep(endlessGenerator);
   const busy = createCircuitChecker({ pathOf: (sha256) => paths.get(sha256) ?? null, questionMsMax: 60_000 });
-  const question = { wasmSha256: wasm, signalCount: 1, jobsFile: [{ input: {} }], blockHash: wasm };
-  const asked = Array.from({ length: CIRCUIT_QUEUE_MAX + 1 }, () => busy.jobsOf(question).catch(({ name }) => name));
+  const question = {
+    wasmSha256: wasm,
+    signalCount: 1,
+    jobsFile: [{ input: {} }],
+    blockHash: contentHashOf([{ input: {} }]),
+  };
+  const asked = Array.from({ length: CIRCUIT_QUEUE_MAX + 1 }, (_, index) =>
+    busy.jobsOf({ asker: `${index}`, ...question }).catch(({ name }) => name),
+  );
   expect(await asked.at(-1)).toBe('CircuitCheckerBusyError');
+  await busy.close();
+});
+
+it('takes one question at a time of each asker', async () => {
+  const wasm = keep(endlessGenerator);
+  const busy = createCircuitChecker({ pathOf: (sha256) => paths.get(sha256) ?? null, stepMsMax: STEP_MS_MAX });
+  const jobsFile = [{ input: {} }];
+  const question = { asker: 'greedy', wasmSha256: wasm, signalCount: 1, jobsFile, blockHash: contentHashOf(jobsFile) };
+  const first = busy.jobsOf(question);
+  await expect(busy.jobsOf(question)).rejects.toMatchObject({ name: 'CircuitCheckerBusyError', retryable: true });
+  expect(await first).toMatchObject({ ok: false });
+  expect(await busy.jobsOf(question)).toMatchObject({ ok: false });
   await busy.close();
 });

@@ -99,7 +99,7 @@ interface CutBlock {
 async function cutBlock(
   { journal, heavyWork, circuitChecker }: ApiDeps,
   reads: MarketReads,
-  { circuitId, blockHash }: BlockRequest,
+  { requester: asker, circuitId, blockHash }: BlockRequest,
   blockFile: unknown,
 ): Promise<CutBlock | Refused> {
   const circuit = journal.state().circuits.get(circuitId) ?? (await reads.circuit(circuitId));
@@ -113,7 +113,13 @@ async function cutBlock(
     };
   }
   const { wasm, signalCount } = circuit;
-  const listed = await circuitChecker.jobsOf({ wasmSha256: wasm.sha256, signalCount, blockHash, jobsFile: blockFile });
+  const listed = await circuitChecker.jobsOf({
+    asker,
+    wasmSha256: wasm.sha256,
+    signalCount,
+    blockHash,
+    jobsFile: blockFile,
+  });
   if (!listed.ok) return refuse(listed.code, listed.detail);
   return {
     jobs: listed.jobs.map(({ publicSignals, inputHash, after }) => {

@@ -86,6 +86,7 @@ async function checkedCircuit(deps: ApiDeps, body: RegistrationBody): Promise<Ci
   const missing = await filesFlaw(deps, body);
   if (missing) return missing;
   const files = await deps.circuitChecker.checkFiles({
+    asker: message.registrant,
     circuitId: key.circuitId,
     signalCount: key.nPublic,
     wasmSha256: wasm.sha256,

@@ -3,6 +3,7 @@
 const WORDS: Record<string, string> = {
   open: 'taking bids',
   pooled: 'in the pool',
+  withdrawn: 'its requester withdrew it',
   predecessorExpired: 'a job that had to come first expired',
   readyTooLate: 'the jobs before it left too little time to auction it',
   noPoolCommit: 'nobody committed to it in the pool',

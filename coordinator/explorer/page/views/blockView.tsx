@@ -83,7 +83,8 @@ async function readBlock(blockId: string): Promise<BlockData> {
 /** The block that an entry is about; null for none. */
 function blockOf({ entry }: LiveEntry): string | null {
   const one = entry as { blockId?: string; jobId?: string; roundId?: string; message?: Record<string, unknown> };
-  const id = one.blockId ?? one.jobId ?? one.roundId ?? one.message?.jobId ?? one.message?.roundId;
+  const id =
+    one.blockId ?? one.jobId ?? one.roundId ?? one.message?.blockId ?? one.message?.jobId ?? one.message?.roundId;
   return typeof id === 'string' ? blockIdOf(id) : null;
 }
 

@@ -30,7 +30,7 @@ export function EntryWords({ entry }: { entry: { type: string } }) {
   const fields = entry as Fields;
   const message = fields.message ?? {};
   const parts: [string, ComponentChildren][] = [];
-  const blockId = fields.blockId;
+  const blockId = fields.blockId ?? message.blockId;
   const roundId = fields.roundId ?? message.roundId;
   const jobId = fields.jobId ?? message.jobId;
   const prover = fields.prover ?? message.prover;

@@ -88,8 +88,9 @@ function Head({ round, label }: { round: RoundDetail; label: string }) {
         figures={[
           {
             name: 'State',
-            value:
-              clearedAtMs !== null
+            value: round.withdrawn
+              ? 'withdrawn by its requester'
+              : clearedAtMs !== null
                 ? 'cleared'
                 : closesAtMs > nowMs
                   ? `closes in ${duration(closesAtMs - nowMs)}`
