@@ -22,6 +22,8 @@ export interface BidFinding {
   /** The entry that shows it; null when what shows it is that an entry is missing. */
   entryIndex: number | null;
   explanation: string;
+  /** What shows it: the log by itself, or a prover's receipt. */
+  shownBy: 'log' | 'receipt';
 }
 
 /** What the log says of one round until it is cleared. */
@@ -61,8 +63,12 @@ export class BidEvidence {
   private domain: SigningDomain = { chainId: 0, coordinatorId: '0x' };
   private index = -1;
 
-  constructor(receipts: readonly KeptReceipt[]) {
+  private readonly checkSignatures: boolean;
+
+  /** @param options.checkSignatures - false when somebody else checks the signatures of bids */
+  constructor(receipts: readonly KeptReceipt[], options: { checkSignatures: boolean } = { checkSignatures: true }) {
     this.receipts = receipts;
+    this.checkSignatures = options.checkSignatures;
   }
 
   /** Takes the next entry of the log. */
@@ -98,11 +104,15 @@ export class BidEvidence {
       case 'roundCleared':
         this.clear(entry);
         break;
+      case 'blockCompleted':
+        this.forget(entry.blockId);
+        break;
     }
   }
 
-  /** Call at the end of the log. @returns all findings */
+  /** Call at the end of the log; more of it may follow later. @returns all findings, as far as the log goes */
   end(): BidFinding[] {
+    const missing: BidFinding[] = [];
     for (const { receipt, isKept, foundAt } of [...this.byIndex.values()].flat()) {
       if (isKept) continue;
       const { roundId, prover, entryIndex } = receipt;
@@ -114,13 +124,20 @@ export class BidEvidence {
           : 'the log has it nowhere';
       const explanation = `the operator has signed that entry ${entryIndex} is this prover's bid; ${place}`;
       const misdeed = isElsewhere ? 'reordered' : 'dropped';
-      this.findings.push({ misdeed, roundId, prover, entryIndex: isElsewhere ? foundAt : null, explanation });
+      const shown = { explanation, shownBy: 'receipt' as const };
+      missing.push({ misdeed, roundId, prover, entryIndex: isElsewhere ? foundAt : null, ...shown });
     }
-    return this.findings;
+    return [...this.findings, ...missing];
   }
 
-  private find(misdeed: BidMisdeed, roundId: string, prover: Address | null, explanation: string): void {
-    this.findings.push({ misdeed, roundId, prover, entryIndex: this.index, explanation });
+  private find(
+    misdeed: BidMisdeed,
+    roundId: string,
+    prover: Address | null,
+    explanation: string,
+    shownBy: BidFinding['shownBy'] = 'log',
+  ): void {
+    this.findings.push({ misdeed, roundId, prover, entryIndex: this.index, explanation, shownBy });
   }
 
   /** The receipts count that the operator of this very log has signed. */
@@ -157,7 +174,8 @@ export class BidEvidence {
     if (!isSame) return;
     watched.isKept = true;
     if (entry.atMs === receipt.atMs) return;
-    this.find('altered', receipt.roundId, receipt.prover, `it is dated ${entry.atMs}, its receipt ${receipt.atMs}`);
+    const words = `it is dated ${entry.atMs}, its receipt ${receipt.atMs}`;
+    this.find('altered', receipt.roundId, receipt.prover, words, 'receipt');
   }
 
   /** Round, prover and commitment of an entry about a bid. */
@@ -196,7 +214,7 @@ export class BidEvidence {
     this.note(sealing === 'receipt' ? 'bidPlaced' : 'bidCommitted', { roundId, prover, commitment });
     const round = this.rounds.get(roundId);
     if (!round) {
-      const why = this.cleared.has(roundId) ? 'its round had been cleared' : 'there is no such round';
+      const why = this.cleared.has(roundId) ? 'its round had been cleared' : 'there is no such open round';
       this.find(this.cleared.has(roundId) ? 'late' : 'added', roundId, prover, why);
       return;
     }
@@ -211,7 +229,7 @@ export class BidEvidence {
   private commit(entry: EntryOf<'bidCommitted'>): void {
     const { message, signature } = entry;
     const { roundId, prover, commitment } = message;
-    const flaw = checkSigner(this.digest('BidCommitment', message), signature, prover);
+    const flaw = this.checkSignatures ? checkSigner(this.digest('BidCommitment', message), signature, prover) : null;
     if (flaw) this.find('added', roundId, prover, `the prover has not signed this commitment (${flaw})`);
     this.place(entry, roundId, prover, commitment, 'commitReveal');
   }
@@ -249,7 +267,7 @@ export class BidEvidence {
     const { prover } = message;
     const digest = this.digest('Bid', message);
     const committed = commitments.get(prover);
-    const flaw = checkSigner(digest, signature, prover);
+    const flaw = this.checkSignatures ? checkSigner(digest, signature, prover) : null;
     if (committed === undefined) {
       this.find('added', roundId, prover, 'the log has no commitment of this prover in this round');
     } else if (committed !== digest) {
@@ -269,6 +287,11 @@ export class BidEvidence {
     }
     this.rounds.delete(roundId);
     this.cleared.add(roundId);
+  }
+
+  /** No round of a completed block takes bids any more: memory follows open work. */
+  private forget(blockId: Hex): void {
+    for (let number = 0; this.cleared.delete(`${blockId}.r${number}`); number += 1);
   }
 
   /** Remembers where the log has a bid that there is a receipt for. */

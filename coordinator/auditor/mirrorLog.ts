@@ -35,12 +35,14 @@ export class MirrorError extends Error {
 /** Where a folder keeps what a log's static files are named by. */
 export const MIRROR_PATHS = {
   checkpoint: 'checkpoint',
+  cosigned: 'cosigned',
   entry: (sha256: string) => `entry/${sha256}`,
   blob: (sha256: string) => `blobs/${sha256}`,
 } as const;
 
 /** Copies a log. Throws {@link MirrorError}; the folder's checkpoint is then still the one of before. */
 export async function mirrorLog(source: TileSource, folder: string, options: MirrorOptions): Promise<MirrorReport> {
+  const cosigned = (await source.cosigned?.()) ?? null;
   const note = await source.checkpoint();
   const size = claimedSize(note);
   const before = join(folder, MIRROR_PATHS.checkpoint);
@@ -73,6 +75,7 @@ export async function mirrorLog(source: TileSource, folder: string, options: Mir
   for (const sha256 of options.artifacts ? artifacts : []) {
     if (!(await copyArtifact(source, folder, sha256))) missing.push(sha256);
   }
+  if (cosigned !== null) write(join(folder, MIRROR_PATHS.cosigned), Buffer.from(cosigned));
   write(before, Buffer.from(note));
   return { size, missing };
 }

@@ -5,6 +5,8 @@ import { type EntryBundle, entryBundlePath } from '#protocol/log/tiles.js';
 export interface TileSource {
   /** The newest checkpoint, a signed note. */
   checkpoint(): Promise<string>;
+  /** The newest checkpoint with cosignatures; null when the source has none. */
+  cosigned?(): Promise<string | null>;
   /** The bytes of an entry bundle. */
   bundle(bundle: EntryBundle): Promise<Uint8Array>;
   /** A long entry by its SHA-256 in hexadecimal. */
@@ -36,6 +38,10 @@ export function httpTileSource(baseUrl: string): TileSource {
   };
   return {
     checkpoint: async () => Buffer.from(await read('/log/checkpoint')).toString('utf8'),
+    cosigned: async () => {
+      const answer = await get(`${root}/log/cosigned`);
+      return answer.ok ? await answer.text() : null;
+    },
     bundle: (bundle) => read(`/log/${entryBundlePath(bundle)}`),
     longEntry: (sha256) => read(`/log/entry/${sha256}`),
     artifact: async (sha256) => {

@@ -13,6 +13,8 @@ export interface LogSource {
   checkpoint(): Promise<string>;
   /** Canonical JSON of entries from an index on, in order, at most `limit`. */
   entries(from: number, limit: number): Promise<string[]>;
+  /** The newest checkpoint that third parties have cosigned; null when there is none. */
+  cosigned?(): Promise<string | null>;
 }
 
 /** Entries asked for at once. */

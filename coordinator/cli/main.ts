@@ -21,6 +21,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
     summary: 'bring a backup back',
     load: async () => ({ run: (await import('./backup.js')).runRestore }),
   },
+  audit: { summary: 'check a whole market, offline and without trust', load: () => import('./audit.js') },
   export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
   cosign: { summary: 'cosign checkpoints of logs that only grow', load: () => import('./cosign.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },

@@ -4,19 +4,17 @@
  * zkProofs are handed to the caller, because checking them is slow and not for this thread.
  */
 
-import { contentHashOf } from '#protocol/contentHash.js';
 import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
-import { checkSigner } from '#protocol/signature.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
-import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
-import { circuitIdOf } from '#protocol/verificationKey.js';
+import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { Command, Decision } from './command.js';
 import { logBid, priceFlaw } from './commands/placeBid.js';
 import { decide } from './decide.js';
+import { signatureFlaw } from './entrySignatures.js';
 import { evolve } from './evolve.js';
-import { challengeCommandOf, challengeSigner } from './replayChallenge.js';
+import { challengeCommandOf } from './replayChallenge.js';
 import { emptyState, forgetCompleted, type MarketState } from './state.js';
 
 /** The first place where the log is not what the rules make of it. */
@@ -26,7 +24,22 @@ export interface Divergence {
   type: string;
   /** What the rules say against what the log says, in a sentence. */
   explanation: string;
+  cause: DivergenceCause;
 }
+
+/**
+ * Of which kind a divergence is. `clock`: a time before that of the entry before. `rejected`: the rules say no to the
+ * command behind it. `differs`: the rules make another entry of it. `cutShort`: the log ends where more must follow.
+ * `impossible`: no honest coordinator can have written it.
+ */
+export type DivergenceCause =
+  | { kind: 'clock' }
+  | { kind: 'signature' }
+  | { kind: 'needless' }
+  | { kind: 'impossible' }
+  | { kind: 'rejected'; code: string }
+  | { kind: 'differs'; expected: Entry }
+  | { kind: 'cutShort'; expected: Entry };
 
 /** A zkProof that the log says was judged, for the caller to judge again. */
 export interface JudgedProof {
@@ -69,7 +82,7 @@ export class Replay {
     if (this.divergence) return false;
     try {
       const flaw = this.flawOf(entry);
-      if (flaw) return this.diverge(entry, flaw);
+      if (flaw) return this.diverge(entry, ...flaw);
       this.noteProof(entry);
       if (entry.type === 'bidPlaced') this.commitmentsOf(entry.roundId).add(entry.commitment);
       if (entry.type === 'bidCommitted') {
@@ -81,7 +94,7 @@ export class Replay {
         this.forget(entry.blockId);
       }
     } catch (error) {
-      return this.diverge(entry, error instanceof Error ? error.message : String(error));
+      return this.diverge(entry, error instanceof Error ? error.message : String(error), { kind: 'impossible' });
     }
     return true;
   }
@@ -102,14 +115,16 @@ export class Replay {
 
   /** Call at the end of the log: a command's entries must all be there. */
   end(): Divergence | null {
-    if (!this.divergence && this.expected[0]) {
-      this.diverge(this.expected[0], `the log ends before the ${this.expected[0].type} that must follow`);
+    const [expected] = this.expected;
+    if (!this.divergence && expected) {
+      const explanation = `the log ends before the ${expected.type} that must follow`;
+      this.diverge(expected, explanation, { kind: 'cutShort', expected });
     }
     return this.divergence;
   }
 
-  private diverge(entry: Entry, explanation: string): false {
-    this.divergence = { index: this.state.size, type: entry.type, explanation };
+  private diverge(entry: Entry, explanation: string, cause: DivergenceCause): false {
+    this.divergence = { index: this.state.size, type: entry.type, explanation, cause };
     return false;
   }
 
@@ -127,22 +142,27 @@ export class Replay {
     forgetCompleted(this.state, blockId);
   }
 
-  private flawOf(entry: Entry): string | null {
-    if (entry.atMs < this.state.lastAtMs) return `its time ${entry.atMs} is before that of the entry before it`;
-    if (!this.state.market && entry.type !== 'marketOpened') return 'a log begins with marketOpened';
+  private flawOf(entry: Entry): [explanation: string, cause: DivergenceCause] | null {
+    if (entry.atMs < this.state.lastAtMs) {
+      return [`its time ${entry.atMs} is before that of the entry before it`, { kind: 'clock' }];
+    }
+    if (!this.state.market && entry.type !== 'marketOpened') {
+      return ['a log begins with marketOpened', { kind: 'impossible' }];
+    }
     if (this.expected.length === 0) {
-      const flaw = this.options.checkSignatures ? this.signatureFlaw(entry) : null;
-      if (flaw) return flaw;
+      const flaw = this.options.checkSignatures ? signatureFlaw(entry, this.digest) : null;
+      if (flaw) return [flaw, { kind: 'signature' }];
       const decision = this.derive(entry);
       if (!decision.ok) {
-        return `the rules reject it: ${decision.rejection.code} ${decision.rejection.detail}`.trim();
+        const { code, detail } = decision.rejection;
+        return [`the rules reject it: ${code} ${detail}`.trim(), { kind: 'rejected', code }];
       }
-      if (decision.entries.length === 0) return 'the rules see no reason for it at this moment';
+      if (decision.entries.length === 0) return ['the rules see no reason for it at this moment', { kind: 'needless' }];
       this.expected = decision.entries;
     }
-    const expected = canonicalJson(this.expected.shift());
-    const found = canonicalJson(entry);
-    return expected === found ? null : firstDifference(expected, found);
+    const expected = this.expected.shift()!;
+    const [wanted, found] = [canonicalJson(expected), canonicalJson(entry)];
+    return wanted === found ? null : [firstDifference(wanted, found), { kind: 'differs', expected }];
   }
 
   /** Runs the command behind an entry again. */
@@ -168,9 +188,8 @@ export class Replay {
     return { chainId: market.chainId, coordinatorId: market.coordinatorId };
   }
 
-  private digest<Type extends MessageType>(type: Type, message: Messages[Type]): Hex {
-    return digestOf(this.domain(), type, message);
-  }
+  private readonly digest = <Type extends MessageType>(type: Type, message: Messages[Type]): Hex =>
+    digestOf(this.domain(), type, message);
 
   private commandOf(entry: Entry): Command {
     switch (entry.type) {
@@ -232,7 +251,7 @@ export class Replay {
       case 'roundCleared':
         return { kind: 'closeRound', roundId: entry.roundId, bids: this.openedBids(entry), asOfMs: entry.asOfMs };
       default:
-        return challengeCommandOf(entry, (type, message) => this.digest(type, message));
+        return challengeCommandOf(entry, this.digest);
     }
   }
 
@@ -314,71 +333,6 @@ export class Replay {
       zkProof: received.zkProof,
       accepted: entry.type === 'proofAccepted',
     });
-  }
-
-  /** Checks every signature that an entry carries, and that ids are the digests they claim to be. */
-  private signatureFlaw(entry: Entry): string | null {
-    const signed = challengeSigner(entry, (type, message) => this.digest(type, message));
-    if (signed) return signed.idFlaw ?? this.signerFlaw(signed.digest, signed.signature, signed.account);
-    switch (entry.type) {
-      case 'proverRegistered': {
-        const { message, signature, ownerSignature } = entry;
-        const digest = this.digest('ProverRegistration', message);
-        const owned = ownerSignature ? this.signerFlaw(digest, ownerSignature as Hex, message.owner) : null;
-        return this.signerFlaw(digest, signature, message.prover) ?? owned;
-      }
-      case 'circuitRegistered': {
-        const { circuitId, verificationKey, registration } = entry;
-        const id = circuitIdOf(verificationKey as never);
-        if (id !== circuitId) return `the circuit id is not the hash ${id} of its verification key`;
-        if (!registration) return null;
-        const { message, signature } = registration;
-        const claimed = [message.circuitId, message.name, message.wasmSha256, message.zkeySha256, message.samplesHash];
-        const samplesHash = contentHashOf(entry.samples.map(({ inputHash }) => inputHash));
-        const found = [circuitId, entry.name, entry.wasm.sha256, entry.zkey.sha256, samplesHash];
-        if (claimed.some((value, at) => value !== found[at])) return 'the circuit is not the one that was signed';
-        return this.signerFlaw(this.digest('CircuitRegistration', message), signature, message.registrant);
-      }
-      case 'blockSubmitted': {
-        const digest = this.digest('BlockRequest', entry.message);
-        if (digest !== entry.blockId) return `the block id is not the digest ${digest} of its request`;
-        return this.signerFlaw(digest, entry.signature, entry.message.requester);
-      }
-      case 'blockWithdrawn': {
-        const digest = this.digest('BlockWithdrawal', entry.message);
-        if (digest !== entry.withdrawalId) return `the withdrawal id is not the digest ${digest} of its message`;
-        return this.signerFlaw(digest, entry.signature, entry.message.requester);
-      }
-      case 'roundCleared': {
-        const flaws = entry.bids.map(({ message, signature }) =>
-          this.signerFlaw(this.digest('Bid', message), signature, message.prover),
-        );
-        return flaws.find((flaw) => flaw !== null) ?? null;
-      }
-      case 'proofReceived': {
-        const { message, signature, publicSignals, zkProof } = entry;
-        const digest = this.digest('ProofSubmission', message);
-        if (digest !== entry.submissionId) return `the submission id is not the digest ${digest} of its message`;
-        if (contentHashOf({ publicSignals, zkProof }) !== message.contentHash)
-          return 'the zkProof is not the signed one';
-        return this.signerFlaw(digest, signature, message.prover);
-      }
-      case 'bidCommitted':
-        return this.signerFlaw(this.digest('BidCommitment', entry.message), entry.signature, entry.message.prover);
-      case 'bidOpened':
-        return this.signerFlaw(this.digest('Bid', entry.message), entry.signature, entry.message.prover);
-      case 'poolCommitted':
-        return this.signerFlaw(entry.commitId, entry.signature, entry.message.prover);
-      case 'gaveUp':
-        return this.signerFlaw(this.digest('GiveUp', entry.message), entry.signature, entry.message.prover);
-      default:
-        return null;
-    }
-  }
-
-  private signerFlaw(digest: Hex, signature: Hex, account: Address): string | null {
-    const code = checkSigner(digest, signature, account);
-    return code && `the signature is not ${account}'s (${code})`;
   }
 }
 

@@ -62,6 +62,7 @@ const ALIAS: Record<string, string> = {
   '#queue': 'queue',
   '#api': 'api',
   '#agent': 'prover-agent',
+  '#auditor': 'auditor',
   '#client': 'client',
   '#circuits': 'circuits',
   '#prisma': 'prisma',
