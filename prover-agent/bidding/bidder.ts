@@ -1,3 +1,4 @@
+import { bondMaxWei } from '#protocol/bonds.js';
 import { RejectedError } from '#protocol/client.js';
 import type { EntryOf } from '#protocol/entries.js';
 import type { Bid } from '#protocol/messages.js';
@@ -8,6 +9,7 @@ import { randomBytes32 } from '../client/account.js';
 import { isUnreachable, type Session } from '../client/session.js';
 import { type AgentLog, messageOf } from '../log.js';
 import type { BidMemory } from './bidMemory.js';
+import { most } from './costModel.js';
 import {
   type BidDecision,
   decideBid,
@@ -40,6 +42,8 @@ export interface BidderOptions {
   isChallenged(circuitId: string): boolean;
   /** Sum of the promised times of all jobs held, in milliseconds. */
   committedMs(): number;
+  /** Rounds that an earlier life of this agent has bid for, by its newest receipts. */
+  bidBefore: Set<string>;
   /** Bids that were committed to and not opened yet. */
   unopened: UnopenedBids;
   /** Called when a round is being committed to: its bid must be opened. */
@@ -76,8 +80,8 @@ export class Bidder {
       await this.#bid(round);
     } catch (error) {
       // Whether it arrived is not known unless the market has said no.
-      if (error instanceof RejectedError) this.#options.memory.bonds.release(round.roundId);
       if (error instanceof RejectedError) {
+        this.#options.memory.bonds.refuse(round.roundId);
         this.#options.log('bidRejected', { roundId: round.roundId, code: error.code, reason: messageOf(error) });
       } else {
         this.#options.log('bidFailed', { roundId: round.roundId, reason: messageOf(error) });
@@ -91,9 +95,11 @@ export class Bidder {
     const committed = unopened.ofRound(round.roundId).at(-1);
     if (committed && committed.expiresAtMs >= round.closesAtMs) {
       // Committed to before a restart: what may not have arrived is sent again as it was.
+      await this.#reserveOld(round, committed.maxJobs);
       this.#options.onReceipt(await this.#untilClosed(round, () => session.commitBid(committed)));
       return;
     }
+    if (this.#options.bidBefore.delete(round.roundId)) await this.#reserveOld(round, round.jobIds.length);
     // What stands against a bid on the face of it is found without asking: a feed may bring many old rounds at once.
     const decision = whyNot(this.#known(round, session.market.parameters)) ?? (await this.#decide(round));
     if (!decision.ok) {
@@ -108,11 +114,23 @@ export class Bidder {
     const terms = { roundId: round.roundId, priceWei, standbyWei, ...costs };
     if (round.sealing === 'commitReveal') {
       await this.#commit(round, bid);
+      this.#options.memory.bonds.accept(round.roundId);
       log('bidCommitted', terms);
     } else {
       this.#options.onReceipt(await this.#untilClosed(round, () => session.placeBid(bid)));
+      this.#options.memory.bonds.accept(round.roundId);
       log('bidPlaced', terms);
     }
+  }
+
+  /** An earlier life of this agent has bid for the round: what that may lock counts, whatever becomes of a new bid. */
+  async #reserveOld(round: OpenRound, jobs: number): Promise<void> {
+    const { session, memory } = this.#options;
+    const roundMaxWei = BigInt(round.maxPriceWei);
+    const request = await this.#untilClosed(round, () => memory.terms.of(round.roundId)).catch(() => null);
+    const bondWei = bondMaxWei(most(request?.maxPriceWei ?? 0n, roundMaxWei), session.market.parameters);
+    memory.bonds.reserve(round.roundId, BigInt(jobs) * bondWei);
+    memory.bonds.accept(round.roundId);
   }
 
   /** Writes the bid down before anybody hears of it, so that it can be opened whatever happens to this process. */

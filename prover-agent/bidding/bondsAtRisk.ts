@@ -1,6 +1,15 @@
+import { most } from './costModel.js';
+
+/** The bonds of a bid that was taken, and of the one that is under way to take its place; 0 when there is none. */
+interface OpenBid {
+  takenWei: bigint;
+  sentWei: bigint;
+  clearedAt: number | null;
+}
+
 /** Bonds that the open bids of a prover may come to lock, so that a cap on all of them holds. Amounts are wei. */
 export class BondsAtRisk {
-  readonly #bids = new Map<string, { bondsWei: bigint; clearedAt: number | null }>();
+  readonly #bids = new Map<string, OpenBid>();
   #clock = 0;
 
   /** A moment in the order of what happens here, for {@link openWei}. */
@@ -11,7 +20,21 @@ export class BondsAtRisk {
 
   /** Takes note of a bid before it is sent, or of the one that takes its place. */
   reserve(roundId: string, bondsWei: bigint): void {
-    this.#bids.set(roundId, { bondsWei, clearedAt: null });
+    const takenWei = this.#bids.get(roundId)?.takenWei ?? 0n;
+    this.#bids.set(roundId, { takenWei, sentWei: bondsWei, clearedAt: null });
+  }
+
+  /** The bid was taken: it has the place of any other of the round. */
+  accept(roundId: string): void {
+    const bid = this.#bids.get(roundId);
+    if (bid) bid.takenWei = bid.sentWei;
+  }
+
+  /** The bid was refused: one that was taken before it stands. */
+  refuse(roundId: string): void {
+    const bid = this.#bids.get(roundId);
+    if (bid) bid.sentWei = bid.takenWei;
+    if (bid?.takenWei === 0n) this.release(roundId);
   }
 
   /** True while a bid for the round is out. */
@@ -19,7 +42,7 @@ export class BondsAtRisk {
     return this.#bids.get(roundId)?.clearedAt === null;
   }
 
-  /** A bid that never came to be, or a round that was cleared: from now on the account shows what it has locked. */
+  /** A round that was cleared, or a bid that binds nobody any more: from now on the account shows what it has locked. */
   release(roundId: string): void {
     const bid = this.#bids.get(roundId);
     if (bid) bid.clearedAt ??= this.mark();
@@ -38,8 +61,9 @@ export class BondsAtRisk {
    */
   openWei(sinceMark: number, exceptRoundId = ''): bigint {
     let sumWei = 0n;
-    for (const [roundId, { bondsWei, clearedAt }] of this.#bids) {
-      if (roundId !== exceptRoundId && (clearedAt === null || clearedAt > sinceMark)) sumWei += bondsWei;
+    for (const [roundId, { takenWei, sentWei, clearedAt }] of this.#bids) {
+      if (roundId === exceptRoundId || (clearedAt !== null && clearedAt <= sinceMark)) continue;
+      sumWei += most(takenWei, sentWei);
     }
     return sumWei;
   }

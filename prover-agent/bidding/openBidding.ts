@@ -12,7 +12,7 @@ import { UnopenedBids } from './unopenedBids.js';
  * agent has committed to. Throws when those cannot be read.
  */
 export function openBidding(
-  options: Omit<BidderOptions, 'unopened' | 'onCommitted' | 'onReceipt'>,
+  options: Omit<BidderOptions, 'unopened' | 'bidBefore' | 'onCommitted' | 'onReceipt'>,
   paths: { unopenedBids: string; receipts: string },
 ): { bidder: Bidder; opener: BidOpener } {
   const { session, log, signal } = options;
@@ -22,7 +22,8 @@ export function openBidding(
   const opener = new BidOpener({ session, unopened, log, signal, onReceipt });
   const onCommitted = (roundId: string) => opener.watch(roundId);
   opener.resume();
-  return { bidder: new Bidder({ ...options, unopened, onCommitted, onReceipt }), opener };
+  const bidBefore = receipts.newestRounds();
+  return { bidder: new Bidder({ ...options, unopened, bidBefore, onCommitted, onReceipt }), opener };
 }
 
 /** Keeps a receipt; one that the log's key has not signed is kept too, and said to be worth nothing. */

@@ -153,9 +153,9 @@ export function slowProver(ms: number, fail: (attempt: number) => boolean | Erro
   });
 }
 
-/** Waits until a condition holds; fails after ten seconds. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + 10_000;
+/** Waits until a condition holds; fails after ten seconds, unless told to wait longer. */
+export async function until(holds: () => boolean, what: string, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`waited in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -246,7 +246,23 @@ describe('bonds at risk', () => {
     bonds.release('r0');
     expect(bonds.openWei(before)).toBe(15n);
     expect(bonds.openWei(bonds.mark())).toBe(5n);
-    bonds.reserve('r0', 2n);
+    bonds.reserve('r2', 2n);
     expect(bonds.openWei(bonds.mark())).toBe(7n);
+  });
+
+  it('count a bid that was taken until the one that takes its place is', () => {
+    const bonds = new BondsAtRisk();
+    bonds.reserve('r0', 10n);
+    bonds.accept('r0');
+    bonds.reserve('r0', 4n);
+    expect(bonds.openWei(bonds.mark())).toBe(10n);
+    bonds.refuse('r0');
+    expect(bonds.openWei(bonds.mark())).toBe(10n);
+    bonds.reserve('r0', 4n);
+    bonds.accept('r0');
+    expect(bonds.openWei(bonds.mark())).toBe(4n);
+    bonds.reserve('r1', 5n);
+    bonds.refuse('r1');
+    expect(bonds.openWei(bonds.mark())).toBe(4n);
   });
 });
