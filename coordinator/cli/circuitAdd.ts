@@ -26,8 +26,8 @@ Example:
   $ understudy circuit add --wasm mine.wasm --zkey mine.zkey --vkey verification_key.json --key-file requester.json
   $ understudy submit --circuit 0x<id> --inputs inputs.json --key-file requester.json
 
-The files are uploaded to the coordinator and held against one another. With --samples, agents measure themselves on your
-circuit before they bid: give at least one input that everybody may see, as [{"input": {"a": "3"}}].`;
+The files are uploaded to the coordinator and held against one another. With --samples, provers that are new
+to your circuit prove one of them before they bid: give inputs that everybody may see, as [{"input": {"a": "3"}}].`;
 
 /** Adds the subcommand to `understudy circuit`. */
 export function declareCircuitAdd(program: Command): void {
@@ -67,7 +67,9 @@ async function add(options: AddOptions): Promise<void> {
     bar.clear();
     console.log(circuitId);
     if (files.samples.length === 0) {
-      console.error('registered without samples: agents cannot measure themselves on it before they bid (--samples)');
+      console.error(
+        'registered without samples: no prover will prove a challenge job of it before it bids (see --samples)',
+      );
     }
   } catch (error) {
     bar.clear();

@@ -36,6 +36,9 @@ interface SubmitOptions {
   bundle?: string;
 }
 
+/** Exit code after Ctrl-C. */
+const INTERRUPTED = 130;
+
 const EXAMPLE = `
 inputs.json is a list with one item for each job: [{"input": {"a": "3", "b": "11"}}, ...]. An item may name the
 "publicSignals" that it expects, and with "after": [0] the items that must be proven before it is auctioned.
@@ -106,7 +109,16 @@ async function submit(file: string | undefined, options: SubmitOptions): Promise
   bar.clear();
   console.log(`block ${blockId} is accepted`);
   if (!options.wait) return 0;
-  const block = await waitShowing(requester, blockId, bar);
+  const onInterrupt = () => {
+    bar.clear();
+    const at = options.coordinator === DEFAULT_URL ? '' : ` --coordinator ${options.coordinator}`;
+    console.error(
+      `the block goes on; take it back by: understudy withdraw ${blockId} --key-file ${options.keyFile}${at}`,
+    );
+    process.exit(INTERRUPTED);
+  };
+  process.once('SIGINT', onInterrupt);
+  const block = await waitShowing(requester, blockId, bar).finally(() => process.off('SIGINT', onInterrupt));
   if (options.bundle) {
     const bundle = await requester.bundle(blockId);
     await writeBundle(bundle, options.bundle);
