@@ -23,6 +23,9 @@ export interface BenchAgent {
   name: string;
   address: Address;
   child: Child;
+  /** What the command was called with, to start it again. */
+  args: string[];
+  logFile: string;
   /** What it promises for a zkProof, in milliseconds. */
   promisedMs: number;
   /** What the agent has logged so far. */
@@ -81,12 +84,14 @@ export async function startBenchAgents(
     const { address } = openKeyFile(keyFile);
     const args = ['--coordinator', url, '--key-file', keyFile, '--name', name, '--data-dir', folder];
     const artifacts = ['--artifact-dir', readBuiltInCircuit().folder];
-    const child = startChild(['agent', ...args, ...artifacts, '--threads', String(threads), ...moreArgs], logFile);
+    const all = ['agent', ...args, ...artifacts, '--threads', String(threads), ...moreArgs];
+    const child = startChild(all, logFile);
     atEnd(() => child.stop('atOnce'));
     const ready = child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
     const promised = child.waitFor(({ event, promisedMs }) => (event === 'circuitReady' ? promisedMs : undefined));
     const [promisedMs] = await Promise.all([promised, ready, fund(client, address, FUNDS_WEI)]);
-    return { name, address, child, promisedMs: Number(promisedMs), readLog: () => readLines(logFile) };
+    const readLog = () => readLines(logFile);
+    return { name, address, child, args: all, logFile, promisedMs: Number(promisedMs), readLog };
   });
   return await Promise.all(starting);
 }

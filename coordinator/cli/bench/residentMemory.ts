@@ -42,7 +42,8 @@ async function highWaterMb(pid: number): Promise<number> {
   return Number(found[1]) / KIB_PER_MIB;
 }
 
-async function residentMb(pid: number): Promise<number> {
+/** The memory that a process has resident now, in MiB. */
+export async function residentMb(pid: number): Promise<number> {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
   return Number(stdout.trim()) / KIB_PER_MIB;
 }
