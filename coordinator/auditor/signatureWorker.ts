@@ -1,13 +1,15 @@
 /** A thread that checks signatures: gets claims, answers with those that do not hold. */
 import { parentPort } from 'node:worker_threads';
-import { checkSigner } from '#protocol/signature.js';
+import { checkClaims, loadSecp256k1 } from './signatureBatch.js';
 import type { PlacedClaim, WrongSignature } from './signatureChecker.js';
 
 parentPort?.on('message', (claims: PlacedClaim[]) => {
-  const wrong: WrongSignature[] = [];
-  for (const { index, digest, signature, account } of claims) {
-    const code = checkSigner(digest, signature, account);
-    if (code) wrong.push({ index, account, code });
-  }
-  parentPort?.postMessage(wrong);
+  void loadSecp256k1().then(() => {
+    const codes = checkClaims(claims);
+    const wrong = claims.flatMap(({ index, account }, place): WrongSignature[] => {
+      const code = codes[place];
+      return code ? [{ index, account, code }] : [];
+    });
+    parentPort?.postMessage(wrong);
+  });
 });
