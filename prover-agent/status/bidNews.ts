@@ -24,6 +24,7 @@ const TELLERS: Record<string, (event: AgentEvent) => string> = {
     `${weiText(String(atRiskWei))} at risk, a job may take ${weiText(String(bondWei))} more, at most ${weiText(String(maxBondWei))} may be`,
   tooLittleTime: ({ promisedMs, committedMs, leftMs }) =>
     `${spanText(Number(promisedMs))} a job, behind ${spanText(Number(committedMs))}, do not fit into ${spanText(Number(leftMs))}`,
+  withdrawn: () => 'the requester has withdrawn the block',
   expired: () => 'the bid had expired before the window closed',
   notInTime: ({ finishMs, dueMs }) => `would have been done ${spanText(Number(finishMs) - Number(dueMs))} too late`,
   newcomerHolds: ({ heldJobs }) => `a newcomer holds one job at a time, and this one holds ${heldJobs}`,
