@@ -4,13 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { accountOf } from '#agent/client/account.js';
 import { loginMessage } from '#agent/client/loginMessage.js';
 import { RATE_LIMIT_PER_SEC, STREAMS_MAX, STREAMS_PER_ADDRESS_MAX } from '#api/apiDeps.js';
+import { ARTIFACT_BYTES_MAX, UPLOADS_PER_ACCOUNT_MAX } from '#api/artifactShelf.js';
 import { SIGNATURE_QUEUE_MAX, SPLIT_QUEUE_MAX } from '#api/heavyWork.js';
 import { BODY_DEPTH_MAX } from '#api/jsonBody.js';
 import { parseLoginMessage } from '#api/loginMessage.js';
 import { BODY_LIMIT_BYTES } from '#api/mountRoutes.js';
 import { JOURNAL_BATCH_MAX, JOURNAL_QUEUE_MAX } from '#journal/journal.js';
+import { OWN_SAMPLES_MAX, UPLOAD_PIECE_BYTES } from '#protocol/circuitRoutes.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { ENTRY_SCHEMAS, parseEntry, postingSchema } from '#protocol/entries.js';
+import { AFTER_MAX, LISTED_JOBS_MAX } from '#protocol/jobsFile.js';
 import { canonicalBytes, canonicalJson } from '#protocol/log/canonicalJson.js';
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { leafHash } from '#protocol/log/merkleTree.js';
@@ -25,6 +28,7 @@ import { digestOf, TYPED_DATA, typedDataOf } from '#protocol/typedData.js';
 import { jobIdOf, roundIdOf } from '#protocol/units.js';
 import { PAGE_MAX } from '#protocol/views.js';
 import { PUBLIC_SIGNALS_MAX } from '#protocol/zkProof.js';
+import { CIRCUIT_QUESTION_MS_MAX, CIRCUIT_QUEUE_MAX, CIRCUIT_STEP_MS_MAX } from '#verifier/circuitChecker.js';
 import { VERIFIER_QUEUE_MAX } from '#verifier/verifierPool.js';
 import { signerFromSeed } from './ed25519Signer.js';
 import { toHex } from './merkleVectors.js';
@@ -202,6 +206,15 @@ describe('tables', () => {
       SIGNATURE_QUEUE_MAX,
       SPLIT_QUEUE_MAX,
       VERIFIER_QUEUE_MAX,
+      ARTIFACT_BYTES_MAX,
+      UPLOAD_PIECE_BYTES,
+      UPLOADS_PER_ACCOUNT_MAX,
+      OWN_SAMPLES_MAX,
+      LISTED_JOBS_MAX,
+      AFTER_MAX,
+      CIRCUIT_QUEUE_MAX,
+      CIRCUIT_STEP_MS_MAX,
+      CIRCUIT_QUESTION_MS_MAX,
     };
     const listed = tableUnder('| limit | value |').map(([name, value]) => [name, value]);
     expect(listed).toEqual(Object.entries(limits).map(([name, value]) => [name, withCommas(value)]));

@@ -34,7 +34,8 @@ export function Gantt({ jobs, rounds, submittedAtMs, nowMs, nameOf, chosenJob }:
   const stretches = jobs.map((job) => stretchesOf(job, rounds, nowMs, nameOf));
   const endMs = Math.max(submittedAtMs + 100, ...stretches.flat().map(({ toMs }) => toMs)) + 1;
   const spanMs = (endMs - submittedAtMs) * 1.02;
-  const deadlineMs = jobs[0]?.deadlineMs ?? endMs;
+  // Of jobs that wait for one another, the last has the block's deadline.
+  const deadlineMs = jobs.reduce((latest, job) => Math.max(latest, job.deadlineMs), jobs.length > 0 ? 0 : endMs);
   const place = (ms: number) => `${((ms - submittedAtMs) / spanMs) * 100}%`;
   const isDeadlineShown = deadlineMs <= submittedAtMs + spanMs;
   return (
