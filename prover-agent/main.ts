@@ -8,6 +8,7 @@ import { BidMemory } from './bidding/bidMemory.js';
 import { openBidding } from './bidding/openBidding.js';
 import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
+import { refuseWhenAliveElsewhere } from './client/aliveElsewhere.js';
 import { followFeed } from './client/feed.js';
 import { Heartbeat } from './client/heartbeat.js';
 import { holdKey } from './client/keyLock.js';
@@ -29,7 +30,7 @@ import { createProver, type ProverFactory } from './proving/prover.js';
 import { ProvingTimes } from './proving/provingTimes.js';
 import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
 import { serveMetrics } from './status/metricsServer.js';
-import { StatusKeeper } from './status/statusKeeper.js';
+import { hasJustCrashed, readStatusFile, StatusKeeper } from './status/statusKeeper.js';
 
 /** What an agent is run with, beside its settings. */
 export interface RunAgentOptions {
@@ -51,8 +52,8 @@ export interface RunAgentOptions {
 
 /**
  * Runs an agent until the signal is aborted. A coordinator that cannot be reached is waited for.
- * @throws LockedError when another agent runs on the same data folder, KeyInUseError when one on this machine works with
- *   the same key for the same market; ConfigError when the owner's signature is
+ * @throws LockedError when another agent runs on the same data folder, KeyInUseError when one works with the same key
+ *   for the same market; ConfigError when the owner's signature is
  *   wanting; RejectedError when the coordinator refuses the registration or the login
  */
 export async function runAgent(config: AgentConfig, options: RunAgentOptions): Promise<void> {
@@ -61,11 +62,12 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
   clearWork(paths.work);
   const closing = new AbortController();
   const circuits = new Map<string, ProvableCircuit>();
+  const isComeback = hasJustCrashed(readStatusFile(paths.status), Date.now());
   const keeper = new StatusKeeper(paths.status, options.log);
   const { metricsHost: host, metricsPort: port } = config;
   if (port) serveMetrics({ host, port, status: () => keeper.status, log: keeper.log, signal: closing.signal });
   try {
-    await runLocked(config, { ...options, log: keeper.log }, circuits, closing);
+    await runLocked(config, { ...options, log: keeper.log, isComeback }, circuits, closing);
   } catch (error) {
     if (!options.signal.aborted) throw error;
   } finally {
@@ -78,9 +80,12 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
   }
 }
 
+/** `isComeback`: this agent held the same folder until just now, and crashed. */
+type LockedOptions = RunAgentOptions & { isComeback: boolean };
+
 async function runLocked(
   config: AgentConfig,
-  options: RunAgentOptions,
+  options: LockedOptions,
   circuits: Map<string, ProvableCircuit>,
   closing: AbortController,
 ): Promise<void> {
@@ -149,10 +154,12 @@ async function runLocked(
 }
 
 /** Reaches the market, and holds the key for it until the signal is aborted. */
-async function openOnlySession(config: AgentConfig, options: RunAgentOptions, signal: AbortSignal): Promise<Session> {
+async function openOnlySession(config: AgentConfig, options: LockedOptions, signal: AbortSignal): Promise<Session> {
   const session = await openSession({ ...options, baseUrl: config.coordinator });
   const letGo = await holdKey(session.address, session.market.coordinatorId, config.dataDir);
   signal.addEventListener('abort', letGo, { once: true });
+  // Who comes back after a crash has no time for the question: its leases run.
+  if (!options.isComeback) await refuseWhenAliveElsewhere(session, options.signal);
   return session;
 }
 

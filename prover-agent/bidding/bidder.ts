@@ -59,6 +59,8 @@ export class Bidder {
   readonly #options: BidderOptions;
   /** How late a round that was considered may close without being considered again, by round. */
   readonly #seen = new Map<string, number>();
+  /** Salts of the bids sent for a round: another one that counts is another agent's with the same key. */
+  readonly #sent = new Map<string, readonly string[]>();
 
   constructor(options: BidderOptions) {
     this.#options = options;
@@ -108,6 +110,8 @@ export class Bidder {
       return;
     }
     const { bid, costWei } = decision;
+    this.#sent.set(round.roundId, [...(this.#sent.get(round.roundId) ?? []), bid.salt]);
+    trim(this.#sent);
     this.#options.onBid(round.circuitId);
     const { priceWei, standbyWei, maxJobs, provingMsP95 } = bid;
     const costs = { costWei: costWei.toString(), maxJobs, provingMsP95 };
@@ -182,6 +186,11 @@ export class Bidder {
 
   /** Takes note of a cleared round. Never throws. */
   onCleared(entry: EntryOf<'roundCleared'>): void {
+    const { session, log } = this.#options;
+    const { roundId, bids } = entry;
+    const counted = bids.find(({ message }) => message.prover === session.address)?.message.salt;
+    const sent = this.#sent.get(roundId);
+    if (counted && sent && !sent.includes(counted)) log('keyElsewhere', { roundId });
     void this.#options.memory.takeCleared(entry, this.#options.pricing());
   }
 

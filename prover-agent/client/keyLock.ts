@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '../backoff.js';
 
-/** Another agent on this machine works with the same key for the same market. */
+/** Another agent works with the same key for the same market. */
 export class KeyInUseError extends Error {
   override readonly name = 'KeyInUseError';
-  constructor(prover: string, holder: Holder | null) {
-    const who = holder ? `process ${holder.pid}, data folder ${holder.dataDir}` : 'it does not say which';
-    super(
-      `another agent on this machine works with the key of ${prover} (${who}): stop it, or give this one a key of its own`,
-    );
+  /** @param holder - what is known of the other agent; `elsewhere` when it is on another machine */
+  constructor(prover: string, holder: Holder | null | 'elsewhere') {
+    const who =
+      holder === 'elsewhere'
+        ? 'another agent, on another machine or in another container, sends heartbeats'
+        : `another agent on this machine (${holder ? `process ${holder.pid}, data folder ${holder.dataDir}` : 'it does not say which'}) works`;
+    super(`${who} with the key of ${prover}: stop it, or give this one a key of its own`);
   }
 }
 

@@ -52,7 +52,8 @@ export const PASSED_BY_CODES: Record<PassedBy['code'], CodeAdvice> = {
 };
 
 /** What became of a bid. */
-export const RESULT_CODES: Record<Explanation['code'], CodeAdvice> = {
+export const RESULT_CODES: Record<Explanation['code'] | 'withdrawn', CodeAdvice> = {
+  withdrawn: ['the requester took its block back before it was sold', 'nothing to do'],
   wonPrimary: ['you prove `primaryJobs` jobs', 'nothing to do'],
   wonBackup: ['you stand by for `backupJobs` jobs', 'stay reachable: the standby fee is for that'],
   wonBoth: ['you prove some jobs and stand by for others', 'nothing to do'],

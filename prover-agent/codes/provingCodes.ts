@@ -65,6 +65,10 @@ export const EVENT_CODES: Readonly<Record<string, CodeAdvice>> = {
   ],
   feedLost: ['the feed broke off; taken up again where it ended', 'nothing, if rare'],
   entryUnreadable: ['the log has an entry that this version cannot read', 'update the agent'],
+  keyElsewhere: [
+    'a bid that counts for this prover is not one that this agent sent: another agent has its key',
+    'stop one of the two, or give it a key of its own; else both take the same jobs',
+  ],
   clockDiffers: [
     'this clock and the coordinator’s differ',
     'set the clock by NTP; the agent goes by the coordinator’s',

@@ -14,7 +14,7 @@ import { metricsText } from '#agent/status/metricsText.js';
 import { readStatusFile, StatusKeeper } from '#agent/status/statusKeeper.js';
 import { runCommandLine } from '../setup/commandLine.js';
 import { until as eventually, LiveProcess } from '../setup/liveProcess.js';
-import { committedCircuit, jobOf, sideOf, slowProver, until } from './agentFixtures.js';
+import { BLOCK_ID, clearedFor, committedCircuit, jobOf, OTHER, sideOf, slowProver, until } from './agentFixtures.js';
 import { FAKE_MARKET, type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';
 
 const bytes = Buffer.from('an artifact');
@@ -88,6 +88,68 @@ describe('two agents on one key', () => {
     void start('next');
     await until(() => told('ready') !== undefined, 'the agent after it');
     letGo();
+  });
+});
+
+describe('an agent with the same key on another machine', () => {
+  const heartbeat = (lastSeenMs: () => number) => {
+    const job = jobOf(0, { circuitId: circuit.circuitId, primary: sideOf(account.address) });
+    const report = { jobId: job.jobId, prover: account.address, stage: 'proving', progressPpm: 0, expectedEndMs: null };
+    coordinator.handlers.listDues = () => ({ prover: account.address, jobs: [job] });
+    coordinator.handlers.listJobs = () => ({ jobs: [job], progress: [{ ...report, lastSeenMs: lastSeenMs() }] });
+  };
+
+  it('is found out by the heartbeats of its jobs, before anything is touched', async () => {
+    heartbeat(() => Date.now());
+    await expect(start('second')).rejects.toThrow(/on another machine.*heartbeats/);
+    expect(coordinator.calls.map(({ name }) => name)).not.toContain('beat');
+    expect(coordinator.calls.map(({ name }) => name)).not.toContain('giveUp');
+  });
+
+  it('is not looked for by one that comes back after a crash: its leases run', async () => {
+    heartbeat(() => Date.now());
+    const path = agentPaths(dataDirOf('crashed')).status;
+    const keeper = new StatusKeeper(path, () => {});
+    keeper.log('ready');
+    keeper.close();
+    void start('crashed');
+    await until(() => told('ready') !== undefined, 'the agent that comes back');
+  });
+
+  it('is not taken for one that has just died, nor for one that died long ago', async () => {
+    const diedMs = Date.now();
+    heartbeat(() => diedMs);
+    void start('next');
+    await until(() => told('ready') !== undefined, 'the agent after one that died');
+    stop.abort();
+    await running[0];
+    stop = new AbortController();
+    events = [];
+    heartbeat(() => diedMs - 60_000);
+    void start('next');
+    await until(() => told('ready') !== undefined, 'the agent long after');
+  });
+
+  it('is found out by its bid, when neither holds anything', async () => {
+    void start('first');
+    await until(() => told('feedConnected') !== undefined, 'the feed');
+    const [roundId, closesAtMs] = [`${BLOCK_ID}.r0`, Date.now() + 30_000];
+    coordinator.publish({
+      ...{ type: 'roundOpened', atMs: Date.now(), roundId, blockId: BLOCK_ID, circuitId: circuit.circuitId, step: 0 },
+      ...{ jobIds: [`${BLOCK_ID}.0`], parametersVersion: 1, sealing: 'receipt', closesAtMs },
+      ...{ maxPriceWei: (10n ** 18n).toString(), deadlineMs: Date.now() + 60_000 },
+    });
+    const placed = () => coordinator.calls.find(({ name }) => name === 'placeBid')?.request.body;
+    await until(() => placed() !== undefined, 'the bid');
+    const cleared = clearedFor(OTHER, jobOf(0, { primary: sideOf(OTHER) }));
+    const { message, signature } = placed()!;
+    const explanations = [{ code: 'outbid' as const, seat: 'primary' as const, byWei: '1' }];
+    coordinator.publish({ ...cleared, bids: [{ message, signature }], explanations });
+    await until(() => told('bidResult') !== undefined, 'the result of the own bid');
+    expect(told('keyElsewhere')).toBeUndefined();
+    const foreign = { ...message, salt: `0x${'99'.repeat(32)}` };
+    coordinator.publish({ ...cleared, bids: [{ message: foreign, signature }], explanations });
+    await until(() => told('keyElsewhere') !== undefined, 'the word of the other agent');
   });
 });
 
