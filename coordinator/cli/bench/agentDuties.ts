@@ -34,6 +34,8 @@ export async function measureDuties(
   { idleMs, blocks, starts }: { idleMs: number; blocks: number; starts: number },
 ): Promise<AgentDuties | null> {
   if (process.platform !== 'linux') return null;
+  // As the systemd unit and the image of the agent set them: glibc would keep the memory of provers at rest.
+  Object.assign(process.env, { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576' });
   const market = await openBenchMarket(atEnd);
   const [agent] = (await startBenchAgents(atEnd, market, [1], ['--rest-after', String(REST_AFTER_MS)])) as [BenchAgent];
   await restOf(agent);
