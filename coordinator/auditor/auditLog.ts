@@ -19,6 +19,7 @@ import { checkCheckpoint, checkCosignatures } from './checkpointCheck.js';
 import { nameDivergence } from './nameDivergence.js';
 import { readCheckpointNote, type SeenCheckpoint } from './seenCheckpoints.js';
 import { SignatureChecker } from './signatureChecker.js';
+import { silentParameter } from './silentParameter.js';
 import { TornLogError } from './tileLogSource.js';
 import { claimedSize, LOG_PAGE, type LogSource } from './walkLog.js';
 
@@ -202,8 +203,9 @@ export class LogAudit {
       return;
     }
     this.isReplaying = false;
-    const { check, sentence } = nameDivergence(this.replay.divergence!, entry);
-    this.tallies.fail(check, index, sentence);
+    const silent = silentParameter(this.replay, this.replay.divergence!, entry);
+    const named = nameDivergence(this.replay.divergence!, entry);
+    this.tallies.fail(silent ? 'parameters' : named.check, index, silent ?? named.sentence);
   }
 
   private begin(entry: EntryOf<'marketOpened'>): void {

@@ -7,6 +7,7 @@
 import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
+import type { Parameters } from '#protocol/parameters.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { Command, Decision } from './command.js';
@@ -38,7 +39,8 @@ export type DivergenceCause =
   | { kind: 'needless' }
   | { kind: 'impossible' }
   | { kind: 'rejected'; code: string }
-  | { kind: 'differs'; expected: Entry }
+  /** `isFirst`: nothing of its command has been applied yet. */
+  | { kind: 'differs'; expected: Entry; isFirst: boolean }
   | { kind: 'cutShort'; expected: Entry };
 
 /** A zkProof that the log says was judged, for the caller to judge again. */
@@ -99,6 +101,23 @@ export class Replay {
     return true;
   }
 
+  /**
+   * What the rules would make of the command behind an entry if every version of the parameters were as `change` makes it:
+   * to find out why an entry diverges. Null when they would refuse it.
+   */
+  deriveUnder(entry: Entry, change: (parameters: Parameters) => Parameters): Entry[] | null {
+    const { parameters } = this.state;
+    this.state.parameters = new Map([...parameters].map(([version, one]) => [version, change(one)]));
+    try {
+      const decision = this.derive(entry);
+      return decision.ok ? decision.entries : null;
+    } catch {
+      return null;
+    } finally {
+      this.state.parameters = parameters;
+    }
+  }
+
   /** Takes the next entry as the log has it; says in a sentence what is wrong with it, null when nothing is. */
   pushLeaf(leaf: string): string | null {
     const at = this.state.size;
@@ -149,7 +168,8 @@ export class Replay {
     if (!this.state.market && entry.type !== 'marketOpened') {
       return ['a log begins with marketOpened', { kind: 'impossible' }];
     }
-    if (this.expected.length === 0) {
+    const isFirst = this.expected.length === 0;
+    if (isFirst) {
       const flaw = this.options.checkSignatures ? signatureFlaw(entry, this.digest) : null;
       if (flaw) return [flaw, { kind: 'signature' }];
       const decision = this.derive(entry);
@@ -162,7 +182,7 @@ export class Replay {
     }
     const expected = this.expected.shift()!;
     const [wanted, found] = [canonicalJson(expected), canonicalJson(entry)];
-    return wanted === found ? null : [firstDifference(wanted, found), { kind: 'differs', expected }];
+    return wanted === found ? null : [firstDifference(wanted, found), { kind: 'differs', expected, isFirst }];
   }
 
   /** Runs the command behind an entry again. */

@@ -66,7 +66,7 @@ const FOUND_BY: Record<string, string[]> = {
   'calls a backup for a miss that was not expected': ['timeWindows'],
   'does not begin with the market': ['rules'],
   'ends in the middle of an answer': ['rules'],
-  'changes a parameter without a word': ['payments'],
+  'changes a parameter without a word': ['parameters'],
   'sets a version of the parameters that is not the next': ['parameters'],
   'moves a prover under another owner': ['rules', 'signatures'],
   'credits more than was deposited': ['payments'],
@@ -125,6 +125,21 @@ describe('a coordinator that', () => {
     const found = await auditOf(writeLog(throughText(memory.entries)));
     expect(failed(found)).toEqual(['zkProofs']);
     expect(found.first!.sentence).toMatch(/the zkProof is invalid .*, the log says that it is valid/);
+  });
+
+  it.each([
+    ['lateDamageBps', 1_700],
+    ['slashRescuerBps', 4_000],
+    ['poolForfeitBps', 730],
+    ['poolRevealMs', 7_000],
+  ] as const)('sets %s to %i behind the log’s back is found out, with the value', async (name, value) => {
+    const bent = structuredClone(honest);
+    const { parameters } = entryOf(bent, 'marketOpened');
+    const real = parameters[name];
+    parameters[name] = value;
+    const found = await auditOf(writeLog(bent));
+    expect(failed(found)).toEqual(['parameters']);
+    expect(found.first!.sentence).toMatch(`${name} = ${value}, the log goes by ${real}, which no entry has set`);
   });
 
   it('uses parameters that the log never set is found out', async () => {
