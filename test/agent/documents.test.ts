@@ -10,7 +10,7 @@ const read = (file: string) => readFileSync(new URL(`prover-agent/${file}`, root
 
 /** Every call of the agent: the subcommand, and the flags behind it. */
 function callsIn(text: string): { name: string; flags: string[]; line: string }[] {
-  const calls = text.matchAll(/(?:npx understudy|understudy\.mjs) agent\b([^`\n#]*)/g);
+  const calls = text.matchAll(/(?:npx understudy agent|agent\.mjs)\b(?! --build)([^`\n#]*)/g);
   return [...calls].map(([line, rest]) => {
     const own = rest!.replace(/'[^']*'/g, '');
     const first = /^ ([a-z][a-z-]*)/.exec(rest!)?.[1];
