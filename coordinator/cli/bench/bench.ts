@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: { quick: boolean }): 
   overhead: () => import('./overhead.js'),
   memory: () => import('./memory.js'),
   agent: () => import('./agent.js'),
+  audit: () => import('./audit.js'),
   start: () => import('./startTime.js'),
   clear: () => import('./clear.js'),
 };
