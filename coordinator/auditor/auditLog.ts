@@ -8,19 +8,18 @@ import { type JudgedProof, Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
 import type { KeptReceipt } from '#protocol/bidReceipt.js';
 import { type Entry, type EntryOf, type EntryType, parseEntry } from '#protocol/entries.js';
-import { canonicalJson } from '#protocol/log/canonicalJson.js';
-import { entryLeafHash } from '#protocol/log/logLeaf.js';
-import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
-import { digestOf } from '#protocol/typedData.js';
 import type { VerifierPool } from '#verifier/verifierPool.js';
 import { type AuditFlaw, AuditTallies, type AuditTally } from './auditChecks.js';
 import { BidEvidence } from './bidEvidence.js';
+import { isCanonicalText } from './canonicalText.js';
 import { checkCheckpoint, checkCosignatures } from './checkpointCheck.js';
+import { KnownDigests } from './knownDigests.js';
 import { nameDivergence } from './nameDivergence.js';
 import { readCheckpointNote, type SeenCheckpoint } from './seenCheckpoints.js';
 import { SignatureChecker } from './signatureChecker.js';
 import { silentParameter } from './silentParameter.js';
 import { TornLogError } from './tileLogSource.js';
+import { TreeFold } from './treeFold.js';
 import { claimedSize, LOG_PAGE, type LogSource } from './walkLog.js';
 
 /** zkProofs that may wait for the verifier before more entries are read. */
@@ -91,7 +90,8 @@ export class LogAudit {
   private readonly share: number;
   private readonly skipped = { signatures: 0, zkProofs: 0 };
   private readonly seen: SeenCheckpoint[] = [];
-  private frontier = emptyFrontier();
+  private readonly tree = new TreeFold();
+  private readonly digests = new KnownDigests();
   private market: EntryOf<'marketOpened'> | null = null;
   private depositedWei = 0n;
   private readonly findingsTold = new Set<string>();
@@ -103,8 +103,12 @@ export class LogAudit {
     this.options = options;
     this.share = options.share ?? 1;
     this.isReplaying = options.replay ?? true;
-    this.replay = new Replay({ checkSignatures: false, onJudgedProof: (judged) => this.judge(judged) });
-    this.bids = new BidEvidence(options.receipts ?? [], { checkSignatures: false });
+    this.replay = new Replay({
+      checkSignatures: false,
+      onJudgedProof: (judged) => this.judge(judged),
+      digestOf: this.digests.of,
+    });
+    this.bids = new BidEvidence(options.receipts ?? [], { checkSignatures: false, digestOf: this.digests.of });
     this.signatures = new SignatureChecker(options.threads, ({ index, account, code }) =>
       this.tallies.fail('signatures', index, `entry ${index}: ${wrongSigner(account as never, code)}`),
     );
@@ -119,8 +123,8 @@ export class LogAudit {
     await this.readCosigned();
     const note = await this.source.checkpoint();
     const claimed = claimedSize(note);
-    if (claimed < this.frontier.size) {
-      this.tallies.fail('consistency', null, `the log had ${this.frontier.size} entries, now it has ${claimed}`);
+    if (claimed < this.tree.size) {
+      this.tallies.fail('consistency', null, `the log had ${this.tree.size} entries, now it has ${claimed}`);
     }
     await this.readTo(claimed);
     await this.signatures.drain();
@@ -136,9 +140,9 @@ export class LogAudit {
     const note = (await this.source.cosigned?.()) ?? null;
     checkCosignatures(this.tallies, note, cosigners);
     const checkpoint = note === null ? null : readCheckpointNote(note);
-    if (!checkpoint || checkpoint.size < this.frontier.size) return;
+    if (!checkpoint || checkpoint.size < this.tree.size) return;
     const pinned = { ...checkpoint, logKey: '', note: note! };
-    if (checkpoint.size === this.frontier.size) this.compare(pinned);
+    if (checkpoint.size === this.tree.size) this.compare(pinned);
     else this.seen.push(pinned);
   }
 
@@ -147,8 +151,8 @@ export class LogAudit {
   }
 
   private async readTo(claimed: number): Promise<void> {
-    while (this.frontier.size < claimed) {
-      const at = this.frontier.size;
+    while (this.tree.size < claimed) {
+      const at = this.tree.size;
       let leaves: string[];
       try {
         leaves = await this.source.entries(at, Math.min(LOG_PAGE, claimed - at));
@@ -164,25 +168,26 @@ export class LogAudit {
       for (const leaf of leaves) this.take(leaf);
       await this.signatures.flow();
       if (this.verdicts.length >= VERDICTS_HELD) await this.settleVerdicts();
-      this.options.onProgress?.(this.frontier.size, claimed);
+      this.options.onProgress?.(this.tree.size, claimed);
     }
   }
 
   private take(leaf: string): void {
-    const index = this.frontier.size;
-    this.frontier = appendLeaf(this.frontier, entryLeafHash(leaf)).frontier;
+    const index = this.tree.size;
+    this.tree.append(leaf);
     this.tallies.count('tree');
     const entry = this.read(leaf, index);
     if (entry) this.audit(entry, index);
     else this.isReplaying = false;
-    for (const seen of this.seen) if (seen.size === this.frontier.size) this.compare(seen);
+    for (const seen of this.seen) if (seen.size === this.tree.size) this.compare(seen);
   }
 
   private read(leaf: string, index: number): Entry | null {
     try {
-      const entry = parseEntry(JSON.parse(leaf));
+      const value: unknown = JSON.parse(leaf);
+      const entry = parseEntry(value);
       this.tallies.count('schema');
-      if (canonicalJson(entry) === leaf) return entry;
+      if (isCanonicalText(leaf, value)) return entry;
       this.tallies.fail('schema', index, `entry ${index} (${entry.type}): it is not written canonically`);
     } catch (error) {
       const reason = error instanceof Error ? error.message.replaceAll(/\s+/g, ' ').slice(0, 300) : String(error);
@@ -235,9 +240,8 @@ export class LogAudit {
   private queueSignatures(entry: Entry, index: number): void {
     if (!this.market) return;
     const { chainId, coordinatorId } = this.market;
-    const { claims, flaw } = signaturesOf(entry, (type, message) =>
-      digestOf({ chainId, coordinatorId }, type, message),
-    );
+    const domain = { chainId, coordinatorId };
+    const { claims, flaw } = signaturesOf(entry, (type, message) => this.digests.of(domain, type, message));
     if (flaw) this.tallies.fail('signatures', index, `entry ${index} (${entry.type}): ${flaw}`);
     for (const claim of claims) {
       if (this.isLeftOut(index)) {
@@ -287,7 +291,7 @@ export class LogAudit {
 
   private compare({ size, rootHash }: SeenCheckpoint): void {
     this.tallies.count('consistency');
-    const root = Buffer.from(rootOf(this.frontier)).toString('hex');
+    const root = Buffer.from(this.tree.root()).toString('hex');
     if (root === rootHash) return;
     const words = `at ${size} entries the root hash was ${rootHash}, of this log it is ${root}: history was rewritten`;
     this.tallies.fail('consistency', null, words);
@@ -295,12 +299,12 @@ export class LogAudit {
 
   /** What can be said only of the log as far as it goes. */
   private conclude(note: string): void {
-    const { size } = this.frontier;
+    const { size } = this.tree;
     checkCheckpoint(this.tallies, {
       note,
       market: this.market,
       size,
-      root: rootOf(this.frontier),
+      root: this.tree.root(),
     });
     for (const seen of this.seen) {
       if (seen.size <= size) continue;
@@ -352,8 +356,8 @@ export class LogAudit {
       ok: tallies.isGood,
       origin: this.market?.origin ?? null,
       logKey: this.market?.logKey ?? null,
-      size: this.frontier.size,
-      rootHash: Buffer.from(rootOf(this.frontier)).toString('hex'),
+      size: this.tree.size,
+      rootHash: Buffer.from(this.tree.root()).toString('hex'),
       note,
       checks: tallies.list(),
       first: tallies.first,

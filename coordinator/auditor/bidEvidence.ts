@@ -51,6 +51,13 @@ interface Watched {
   isKept: boolean;
 }
 
+export interface BidEvidenceOptions {
+  /** False when somebody else checks the signatures of bids. */
+  checkSignatures: boolean;
+  /** Works out EIP-712 digests; one that remembers them saves working them out again. */
+  digestOf?: typeof digestOf;
+}
+
 export class BidEvidence {
   readonly findings: BidFinding[] = [];
   /** Receipts that prove nothing against this log, with the reason. */
@@ -64,11 +71,12 @@ export class BidEvidence {
   private index = -1;
 
   private readonly checkSignatures: boolean;
+  private readonly digestOf: typeof digestOf;
 
-  /** @param options.checkSignatures - false when somebody else checks the signatures of bids */
-  constructor(receipts: readonly KeptReceipt[], options: { checkSignatures: boolean } = { checkSignatures: true }) {
+  constructor(receipts: readonly KeptReceipt[], options: BidEvidenceOptions = { checkSignatures: true }) {
     this.receipts = receipts;
     this.checkSignatures = options.checkSignatures;
+    this.digestOf = options.digestOf ?? digestOf;
   }
 
   /** Takes the next entry of the log. */
@@ -188,7 +196,7 @@ export class BidEvidence {
   }
 
   private digest<Type extends MessageType>(type: Type, message: Messages[Type]): Hex {
-    return digestOf(this.domain, type, message);
+    return this.digestOf(this.domain, type, message);
   }
 
   private open({ roundId, sealing, closesAtMs }: EntryOf<'roundOpened'>): void {
