@@ -80,6 +80,15 @@ it('have their columns in the guide', () => {
   }
 });
 
+it('answer the question that the guide asks', async () => {
+  const guide = readFileSync('coordinator/auditor/README.md', 'utf8');
+  const sql = /```sql\n([\s\S]*?)```/.exec(guide)![1]!;
+  const { rows } = await market.database.pool.query(sql);
+  expect(rows).toHaveLength(1);
+  expect(rows[0]).toMatchObject({ jobs: '3', with_backup: '3' });
+  expect(Number(rows[0].above_bid_wei)).toBeGreaterThan(0);
+});
+
 it('quote what would break a line', () => {
   expect(csvLine(['a,b', 'say "so"', null, 7, 'two\nlines'])).toBe('"a,b","say ""so""",,7,"two\nlines"');
 });
