@@ -27,9 +27,7 @@ export async function askAnswers(flags: Flags, hardware: Hardware, about: Circum
   const owner = await askOwner(flags);
   say(`This machine: ${hardware.model}, ${hardware.cores} cores, ${gib(hardware.memoryBytes)} of memory.`);
   const plan = recommendedPlan(hardware);
-  say(
-    'Two single-threaded workers make about 1.4 times the zkProofs of one with two threads; each takes about 400 MB.',
-  );
+  say('Two single-threaded workers make about 1.2 times the zkProofs of one with two threads, which has each sooner.');
   const slots = await askSetting('zkProofs at once (slots)', 'slots', String(plan.slots), flags);
   const threads = await askSetting('Threads of each', 'threads', String(plan.threads), flags);
   const backends = await askBackend(flags, hardware);
