@@ -2,6 +2,11 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { CircuitPlace } from './provingError.js';
 import { cancelled, flawed, ProvingError, type ProvingFlaw } from './provingError.js';
 
+/**
+ * Room for young objects in a thread, as V8 takes by itself: the agent's own thread has less, so that it is small at rest.
+ */
+const YOUNG = { maxYoungGenerationSizeMb: 48 } as const;
+
 /** What a thread says: that it is ready for work, how far it is, and how a piece of work ended. */
 export type ThreadSays<Result> =
   | { kind: 'ready' }
@@ -103,7 +108,7 @@ export class KillableThread<Request, Result> {
   #start(): Worker {
     if (this.#worker) return this.#worker;
     const { file, data, flaws, resourceLimits } = this.#options;
-    const worker = new Worker(file, { workerData: data, ...(resourceLimits ? { resourceLimits } : {}) });
+    const worker = new Worker(file, { workerData: data, resourceLimits: { ...YOUNG, ...resourceLimits } });
     const fail = (flaw: ProvingFlaw, message: string) => {
       if (this.#worker === worker) void this.#end(flawed(flaw, message));
     };
