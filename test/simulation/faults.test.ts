@@ -79,10 +79,13 @@ describe('the search for faults', () => {
   });
 
   // Seeds that have found something once: a zkProof from the pool that the deadline kept out forfeited all the same, and
-  // starts that failed one after another were each too short to count as downtime.
-  it.each([1168, 1530, 3533, 5795, 7026, 7640, 9095, 9730])('finds nothing any more in seed %i', (seed) => {
-    expect(simulateMarket(seed).violations).toEqual([]);
-  });
+  // starts that failed one after another were each too short to count as downtime; a round of a withdrawn block was sealed.
+  it.each([1168, 1211, 1530, 3533, 5777, 5795, 6765, 7026, 7640, 9095, 9730])(
+    'finds nothing any more in seed %i',
+    (seed) => {
+      expect(simulateMarket(seed).violations).toEqual([]);
+    },
+  );
 
   it('finds nothing where every message is signed and every signature checked', () => {
     expect(searchFaults(1_000, 3, { signed: true }).found).toEqual([]);

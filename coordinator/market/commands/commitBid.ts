@@ -27,6 +27,8 @@ export function commitBid(state: MarketState, command: CommandOf<'commitBid'>, n
 export function sealBids(state: MarketState, command: CommandOf<'sealBids'>, nowMs: number): Decision {
   const round = state.rounds.get(command.roundId);
   if (round?.sealing !== 'commitReveal' || round.sealedAtMs !== null || nowMs < round.closesAtMs) return NOTHING;
+  // The round of a block that was withdrawn is over.
+  if (round.clearedAtMs !== null) return NOTHING;
   const count = round.bids.size;
   const revealsUntilMs = count === 0 ? nowMs : nowMs + pinnedParameters(state, round).bidRevealMs;
   return accept({ type: 'bidsSealed', atMs: nowMs, roundId: round.roundId, count, revealsUntilMs });
