@@ -3,7 +3,9 @@ import type { Client } from '#protocol/client.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { AccountView, BundleView, JobView } from '#protocol/views.js';
 import { createVerifierPool } from '#verifier/verifierPool.js';
-import { replayLog } from '../../auditor/replayLog.js';
+import { LogAudit } from '../../auditor/auditLog.js';
+import { tileLogSource } from '../../auditor/tileLogSource.js';
+import { httpTileSource } from '../../auditor/tileSource.js';
 
 export interface SummaryJob {
   jobId: string;
@@ -51,26 +53,21 @@ export async function summarize(
     }),
   );
   const verifier = createVerifierPool({ threads: 1 });
-  const checkpoint = await client.call('getCheckpoint', {});
-  const replay = await replayLog(
-    {
-      checkpoint: async () => checkpoint,
-      entries: async (from, limit) => {
-        const { entries } = await client.call('listEntries', { query: { from, limit } });
-        return entries.map(({ leaf }) => leaf);
-      },
-    },
-    verifier,
-  ).finally(() => verifier.close());
-  const { ok, treeSize, rootHash, divergence, zkProofsChecked } = replay;
+  const audit = new LogAudit(tileLogSource(httpTileSource(client.baseUrl)), { verifier, threads: 1 });
+  const found = await audit.run().finally(() => Promise.all([audit.close(), verifier.close()]));
   return {
     blockId,
     label,
     elapsedMs: (block.completedAtMs ?? block.submittedAtMs) - block.submittedAtMs,
     jobs: jobs.map((job) => summaryJob(job, nameOf)),
     balances,
-    log: { treeSize, rootHash, checkpoint },
-    replay: { ok, entries: treeSize, zkProofsChecked, divergence },
+    log: { treeSize: found.size, rootHash: found.rootHash, checkpoint: found.note },
+    replay: {
+      ok: found.ok,
+      entries: found.size,
+      zkProofsChecked: found.checks.find(({ check }) => check === 'zkProofs')!.checked,
+      divergence: found.flaws[0]?.sentence ?? null,
+    },
     bundle,
   };
 }
