@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { type KeptReceipt, keptReceiptSchema } from '#protocol/bidReceipt.js';
 import { BidEvidence } from '../auditor/bidEvidence.js';
+import { tileLogSource } from '../auditor/tileLogSource.js';
+import { httpTileSource } from '../auditor/tileSource.js';
 import { walkLog } from '../auditor/walkLog.js';
-import { connect, DEFAULT_URL, runProgram } from './commandLine.js';
+import { DEFAULT_URL, runProgram } from './commandLine.js';
 
 const EXAMPLES = `
 Examples:
@@ -31,16 +33,8 @@ export async function run(args: string[]): Promise<number> {
 
 async function check(url: string, file: string | null, isJson: boolean): Promise<number> {
   const { receipts, unreadable } = parseReceipts(file === null ? '' : await readFile(file, 'utf8'));
-  const client = connect(url);
   const evidence = new BidEvidence(receipts);
-  const { size, flaw } = await walkLog(
-    {
-      checkpoint: () => client.call('getCheckpoint', {}),
-      entries: async (from, limit) =>
-        (await client.call('listEntries', { query: { from, limit } })).entries.map(({ leaf }) => leaf),
-    },
-    (entry) => evidence.take(entry),
-  );
+  const { size, flaw } = await walkLog(tileLogSource(httpTileSource(url)), (entry) => evidence.take(entry));
   const findings = evidence.end();
   const { unusable } = evidence;
   if (isJson) {

@@ -8,6 +8,8 @@ import { shortId, weiText } from '#agent/status/amounts.js';
 import { tellBid } from '#agent/status/bidNews.js';
 import type { Address } from '#protocol/units.js';
 import type { CircuitView } from '#protocol/views.js';
+import { tileLogSource } from '../../auditor/tileLogSource.js';
+import { httpTileSource } from '../../auditor/tileSource.js';
 import { walkLog } from '../../auditor/walkLog.js';
 import { connect, weiAmount, wholeNumber } from '../commandLine.js';
 import { ProgressBar } from '../progressBar.js';
@@ -77,18 +79,11 @@ async function dryRun(values: FlagValues): Promise<void> {
   const bar = new ProgressBar(process.stderr);
   const { treeSize } = await client.call('getMarket', {});
   let read = 0;
-  const { flaw } = await walkLog(
-    {
-      checkpoint: () => client.call('getCheckpoint', {}),
-      entries: async (from, limit) =>
-        (await client.call('listEntries', { query: { from, limit } })).entries.map(({ leaf }) => leaf),
-    },
-    (entry) => {
-      run.push(entry);
-      read += 1;
-      bar.show(read / Math.max(1, treeSize), `${read} entries`);
-    },
-  );
+  const { flaw } = await walkLog(tileLogSource(httpTileSource(client.baseUrl)), (entry) => {
+    run.push(entry);
+    read += 1;
+    bar.show(read / Math.max(1, treeSize), `${read} entries`);
+  });
   bar.clear();
   if (flaw) throw new Error(`the log is not good: ${flaw}`);
   print(flags.json ? jsonOf(run.rounds) : textOf(run.rounds));
