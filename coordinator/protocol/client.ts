@@ -86,7 +86,8 @@ export function pathOf(route: Route, params: object, query: object): string {
   return search ? `${path}?${search}` : path;
 }
 
-async function readBody(response: Response, bytesMax = Number.POSITIVE_INFINITY): Promise<string> {
+/** Reads an answer's text. Throws {@link UnreachableError} when it breaks off, or is longer than `bytesMax`. */
+export async function readBody(response: Response, bytesMax = Number.POSITIVE_INFINITY): Promise<string> {
   try {
     const decoder = new TextDecoder();
     let text = '';

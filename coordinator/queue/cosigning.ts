@@ -3,6 +3,7 @@
  * A cosigner that is away or refuses holds up nothing; the market goes on, and the last cosigned checkpoint stays what it is.
  */
 import type { Journal } from '#journal/journalPort.js';
+import { readBody } from '#protocol/client.js';
 import { encodeBase64 } from '#protocol/log/base64.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
 import { readCosignatures } from '#protocol/log/cosignature.js';
@@ -36,29 +37,35 @@ const RETRY_MS = 5_000;
 /** Longest wait for one cosigner, in milliseconds. */
 const TIMEOUT_MS = 5_000;
 
-/** Largest answer of a cosigner that is read, in characters. */
-const ANSWER_MAX = 65_536;
+/** Largest answer of a cosigner that is read, in bytes. */
+const ANSWER_BYTES_MAX = 65_536;
 
 /** Begins to ask for cosignatures after each commit. */
 export function startCosigning({ journal, cosigners, log }: CosigningOptions): Cosigning {
   const sizes = new Map<CosignerAddress, number>();
   const stopping = new AbortController();
   let newest: string | null = null;
-  let timer: NodeJS.Timeout | null = null;
+  let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
-  let isDue = false;
+  /** When the next round is due, on the clock of `performance`; never while nothing is planned. */
+  let dueMs = Number.POSITIVE_INFINITY;
+  const arm = () => {
+    clearTimeout(timer);
+    timer = setTimeout(begin, dueMs - performance.now());
+  };
+  /** Plans a round after some milliseconds, unless one is due sooner. */
   const plan = (ms: number) => {
-    if (stopping.signal.aborted || cosigners.length === 0) return;
-    isDue = true;
-    if (running) return;
-    timer ??= setTimeout(() => {
-      timer = null;
-      isDue = false;
-      running = round().finally(() => {
-        running = null;
-        if (isDue) plan(COSIGN_INTERVAL_MS);
-      });
-    }, ms);
+    const atMs = performance.now() + ms;
+    if (stopping.signal.aborted || cosigners.length === 0 || atMs >= dueMs) return;
+    dueMs = atMs;
+    if (!running) arm();
+  };
+  const begin = () => {
+    dueMs = Number.POSITIVE_INFINITY;
+    running = round().finally(() => {
+      running = null;
+      if (Number.isFinite(dueMs) && !stopping.signal.aborted) arm();
+    });
   };
   const round = async () => {
     try {
@@ -66,7 +73,7 @@ export function startCosigning({ journal, cosigners, log }: CosigningOptions): C
       const signatures = await Promise.all(cosigners.map((one) => ask(one, note)));
       const good = signatures.flatMap((one) => one ?? []);
       if (good.length > 0) newest = withSignatures(note, good);
-      if (good.length < cosigners.length) setTimeout(() => plan(0), RETRY_MS).unref();
+      if (good.length < cosigners.length) plan(RETRY_MS);
     } catch (error) {
       log.error({ err: error }, 'no cosignatures were asked for');
     }
@@ -87,7 +94,7 @@ export function startCosigning({ journal, cosigners, log }: CosigningOptions): C
     stop: async () => {
       forget();
       stopping.abort();
-      if (timer) clearTimeout(timer);
+      clearTimeout(timer);
       await running;
     },
   };
@@ -138,7 +145,7 @@ async function submit(
     body: `old ${oldSize}\n${lines.join('')}\n${note}`,
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
   });
-  return { status: answer.status, text: (await answer.text()).slice(0, ANSWER_MAX) };
+  return { status: answer.status, text: await readBody(answer, ANSWER_BYTES_MAX) };
 }
 
 function withSignatures(note: string, added: readonly NoteSignature[]): string {
