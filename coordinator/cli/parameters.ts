@@ -106,12 +106,18 @@ async function write(pool: Pool, dataDir: string, changes: string[], reason: str
   }
 }
 
+/** PostgreSQL's code for a table that is not there: the database is not one of ours. */
+const UNDEFINED_TABLE = '42P01';
+
 /** The operator's key, which signs the log's new checkpoint: only whoever has it may change the market. */
 async function keyOf(pool: Pool, dataDir: string) {
   const { openOperatorKey } = await import('#journal/operatorKey.js');
   const { rows } = await pool
     .query<{ state: { market: { origin: string; logKey: string } | null } }>('SELECT state FROM market_facts')
-    .catch(() => ({ rows: [] }));
+    .catch((error: { code?: string }) => {
+      if (error.code === UNDEFINED_TABLE) return { rows: [] };
+      throw error;
+    });
   const market = rows[0]?.state.market;
   if (!market) throw new Error('this database holds no market');
   const file = join(dataDir, 'operator-key.pem');
