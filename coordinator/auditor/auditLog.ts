@@ -7,11 +7,11 @@ import { signaturesOf, wrongSigner } from '#market/entrySignatures.js';
 import { type JudgedProof, Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
 import type { KeptReceipt } from '#protocol/bidReceipt.js';
-import { type Entry, type EntryOf, type EntryType, parseEntry } from '#protocol/entries.js';
+import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
+import { isSurelyEntry, readEntryText } from '#protocol/entryText.js';
 import type { VerifierPool } from '#verifier/verifierPool.js';
 import { type AuditFlaw, AuditTallies, type AuditTally } from './auditChecks.js';
 import { BidEvidence } from './bidEvidence.js';
-import { isCanonicalText } from './canonicalText.js';
 import { checkCheckpoint, checkCosignatures } from './checkpointCheck.js';
 import { KnownDigests } from './knownDigests.js';
 import { nameDivergence } from './nameDivergence.js';
@@ -166,6 +166,8 @@ export class LogAudit {
         return;
       }
       for (const leaf of leaves) this.take(leaf);
+      this.tallies.count('tree', leaves.length);
+      this.tallies.count('schema', leaves.length);
       await this.signatures.flow();
       if (this.verdicts.length >= VERDICTS_HELD) await this.settleVerdicts();
       this.options.onProgress?.(this.tree.size, claimed);
@@ -175,25 +177,21 @@ export class LogAudit {
   private take(leaf: string): void {
     const index = this.tree.size;
     this.tree.append(leaf);
-    this.tallies.count('tree');
-    const entry = this.read(leaf, index);
-    if (entry) this.audit(entry, index);
-    else this.isReplaying = false;
+    // An entry that nobody looks into is not even parsed.
+    const isLookedInto = this.options.replay !== false || this.options.onEntry !== undefined || !this.market;
+    if (isLookedInto || !isSurelyEntry(leaf)) this.read(leaf, index);
+    if (this.seen.length === 0) return;
     for (const seen of this.seen) if (seen.size === this.tree.size) this.compare(seen);
   }
 
-  private read(leaf: string, index: number): Entry | null {
-    try {
-      const value: unknown = JSON.parse(leaf);
-      const entry = parseEntry(value);
-      this.tallies.count('schema');
-      if (isCanonicalText(leaf, value)) return entry;
-      this.tallies.fail('schema', index, `entry ${index} (${entry.type}): it is not written canonically`);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message.replaceAll(/\s+/g, ' ').slice(0, 300) : String(error);
-      this.tallies.fail('schema', index, `entry ${index}: it is not an entry: ${reason}`);
+  private read(leaf: string, index: number): void {
+    const { entry, flaw } = readEntryText(leaf);
+    if (entry) {
+      this.audit(entry, index);
+      return;
     }
-    return null;
+    this.isReplaying = false;
+    this.tallies.fail('schema', index, `entry ${index}: it is ${flaw.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
   }
 
   private audit(entry: Entry, index: number): void {

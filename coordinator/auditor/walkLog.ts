@@ -1,6 +1,6 @@
 /** Reads a whole log and checks that it is the one that its signed checkpoint speaks of. */
 import type { Entry, EntryOf } from '#protocol/entries.js';
-import { parseEntry } from '#protocol/entries.js';
+import { readEntryText } from '#protocol/entryText.js';
 import { openCheckpoint } from '#protocol/log/checkpoint.js';
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { entryLeafHash } from '#protocol/log/logLeaf.js';
@@ -62,20 +62,12 @@ export async function walkLog(
       return { size: frontier.size, flaw: `the log ends at ${frontier.size}, its checkpoint says ${claimed}` };
     }
     for (const leaf of leaves) {
-      const entry = readEntry(leaf);
-      if (!entry) return { size: frontier.size, flaw: `entry ${frontier.size} is not an entry` };
+      const { entry, flaw } = readEntryText(leaf);
+      if (!entry) return { size: frontier.size, flaw: `entry ${frontier.size} is ${flaw}` };
       if (entry.type === 'marketOpened') market ??= entry;
       frontier = appendLeaf(frontier, entryLeafHash(leaf)).frontier;
       onEntry(entry);
     }
   }
   return { size: frontier.size, flaw: checkpointFlaw(note, market, frontier.size, rootOf(frontier)) };
-}
-
-function readEntry(leaf: string): Entry | null {
-  try {
-    return parseEntry(JSON.parse(leaf));
-  } catch {
-    return null;
-  }
 }

@@ -160,6 +160,15 @@ describe('a coordinator that', () => {
     expect(failed(await auditOf(files, { seen: () => [seen] }))).toEqual(['consistency']);
   });
 
+  it('writes an address in capitals is found out, though it says the same', async () => {
+    const bent = structuredClone(honest);
+    const placed = entryOf(bent, 'bidPlaced');
+    placed.prover = `0x${placed.prover.slice(2).toUpperCase()}`;
+    const found = await auditOf(writeLog(bent));
+    expect(failed(found)).toEqual(['schema']);
+    expect(found.first!.sentence).toMatch(/entry \d+: it is a bidPlaced that is not written canonically/);
+  });
+
   it('forks the log is found out by who has seen the other branch', async () => {
     const fund = (seed: number): Entry => {
       const one = structuredClone(entryOf(honest, 'deposited'));

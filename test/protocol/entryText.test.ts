@@ -1,0 +1,191 @@
+/** The quick way to tell an entry from its text against the slow one, which decides: parse, schema, canonical text, compare. */
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ENTRY_SCHEMAS, parseEntry } from '#protocol/entries.js';
+import { isSurelyEntry, readEntryText } from '#protocol/entryText.js';
+import { CANONICAL_DEPTH_MAX, canonicalJson } from '#protocol/log/canonicalJson.js';
+import { entryOf, honestLog, type Log } from '../market/honestLog.js';
+
+let texts: string[];
+beforeAll(async () => {
+  const log = await honestLog();
+  texts = [...log, ...othersLike(log)].map((entry) => canonicalJson(entry));
+});
+
+/** Entries of the types that the honest log has none of, with what it has. */
+function othersLike(log: Log): object[] {
+  const { atMs, parameters } = entryOf(log, 'marketOpened');
+  const { roundId, bids } = entryOf(log, 'roundCleared');
+  const { prover } = entryOf(log, 'bidPlaced');
+  const { submissionId, signature, message } = entryOf(log, 'proofReceived');
+  const { circuitId } = entryOf(log, 'circuitRegistered');
+  const challenge = { challengeId: submissionId, prover, circuitId };
+  return [
+    { type: 'parametersSet', atMs, version: 2, parameters, reason: 'a cheaper circuit' },
+    { type: 'bidsSealed', atMs, roundId, count: 2, revealsUntilMs: atMs },
+    { type: 'bidOpened', atMs, ...bids[0] },
+    {
+      ...{ type: 'challengeIssued', atMs, challengeId: submissionId, signature, sampleIndex: 63, dueMs: atMs },
+      message: { prover, circuitId, issuedAtMs: atMs },
+    },
+    {
+      ...{ type: 'challengeReceived', atMs, submissionId, signature },
+      message: { ...challenge, contentHash: message.contentHash },
+    },
+    { type: 'challengePassed', atMs, ...challenge },
+    { type: 'challengeFailed', atMs, ...challenge, code: 'invalidPairing' },
+  ];
+}
+
+/** What decides: true when the text is an entry, and parsing leaves it as it is. */
+function isEntry(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return canonicalJson(parseEntry(value)) === text && canonicalJson(value) === text;
+  } catch {
+    return false;
+  }
+}
+
+/** Holds both ways against each other. @returns whether the quick way was sure */
+function compared(text: string): boolean {
+  const [isSure, decided] = [isSurelyEntry(text), isEntry(text)];
+  if (isSure && !decided) throw new Error(`sure of what is no entry: ${text}`);
+  const { entry, flaw } = readEntryText(text);
+  expect(flaw === null).toBe(decided);
+  if (entry) expect(entry).toEqual(JSON.parse(text));
+  return isSure;
+}
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Every place of a value, by the way to it. */
+function placesOf(value: Json, way: (string | number)[] = []): (string | number)[][] {
+  if (typeof value !== 'object' || value === null) return [way];
+  const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return [way, ...keys.flatMap((key) => placesOf((value as Record<string, Json>)[key]!, [...way, key]))];
+}
+
+/** The value with what stands at the end of the way changed. */
+function changedAt(value: Json, [key, ...rest]: (string | number)[], change: (old: Json) => Json): Json {
+  if (key === undefined) return change(value);
+  const copy = structuredClone(value) as Record<string, Json>;
+  copy[key] = changedAt(copy[key]!, rest, change);
+  return copy;
+}
+
+const EDGES: Json[] = [
+  ...[0, 1, 2, 7, 8, 9, 10, 39, 63, 64, 99, 100, 1_024, 1_025, 9_999, 10_000, 10_001, 999_999, 1_000_000, 1_000_001],
+  ...[86_400_000, 86_400_001, 2_592_000_000, 2_592_000_001, 253_402_300_799_999, 253_402_300_800_000],
+  ...[10 ** 15 - 1, 10 ** 15, Number.MAX_SAFE_INTEGER, 2 ** 53, 2 ** 40, 2 ** 40 + 1, 1e21, 1.5, -1, -0],
+  ...['', ' ', '"', '\\', '\n', '\u007f', '\u00e9', '\u{1f600}', 'a'.repeat(64), 'a'.repeat(65), 'x'.repeat(257)],
+  ...['0', '00', '01', '-1', '1e3', '9'.repeat(60), `1${'0'.repeat(60)}`, `1${'0'.repeat(59)}1`, '9'.repeat(61)],
+  ...['0x', `0x${'A'.repeat(40)}`, `0x${'a'.repeat(40)}`, `0x${'a'.repeat(64)}`, `0x${'g'.repeat(64)}`, '__proto__'],
+  ...[`0x${'a'.repeat(64)}.0`, `0x${'a'.repeat(64)}.00`, `0x${'a'.repeat(64)}.99999`, `0x${'a'.repeat(64)}.r7`],
+  ...['receipt', 'primary', 'pool', 'outside', `account:0x${'b'.repeat(40)}`, `escrow:0x${'b'.repeat(64)}`],
+  ...[null, true, false, [], {}, [[]], [1, 1], ['a'], { a: 1 }],
+];
+
+const anEntry = fc.nat().map((pick) => texts[pick % texts.length]!);
+
+describe('the text of an entry', () => {
+  it('is told quickly of every entry of an honest log', () => {
+    const types = new Set<string>();
+    for (const text of texts) {
+      expect(compared(text), text.slice(0, 300)).toBe(true);
+      types.add(JSON.parse(text).type);
+    }
+    expect([...types].toSorted()).toEqual(Object.keys(ENTRY_SCHEMAS).toSorted());
+  });
+
+  it('is told rightly where one value is another', () => {
+    fc.assert(
+      fc.property(anEntry, fc.nat(), fc.constantFrom(...EDGES), (text, pick, edge) => {
+        const value = JSON.parse(text) as Json;
+        const places = placesOf(value);
+        compared(JSON.stringify(changedAt(value, places[pick % places.length]!, () => edge)));
+      }),
+      { numRuns: 4_000 },
+    );
+  });
+
+  it('is told rightly where members are missing, added, or in another order', () => {
+    fc.assert(
+      fc.property(
+        anEntry,
+        fc.nat(),
+        fc.nat(),
+        fc.constantFrom('', 'a', 'zz', 'atMs', '__proto__'),
+        (text, pick, at, name) => {
+          const value = JSON.parse(text) as Json;
+          const objects = placesOf(value).filter((way) => {
+            const found = way.reduce<Json>((inner, key) => (inner as Record<string, Json>)[key]!, value);
+            return typeof found === 'object' && found !== null && !Array.isArray(found);
+          });
+          const bent = changedAt(value, objects[pick % objects.length]!, (old) => {
+            const members = Object.entries(old as Record<string, Json>);
+            const [taken] = members.splice(at % Math.max(1, members.length), 1);
+            if (name === '') return Object.fromEntries(members);
+            if (name === 'zz') return Object.fromEntries([...members, ...(taken ? [taken] : [])]);
+            return Object.defineProperty(Object.fromEntries([...members, ...(taken ? [taken] : [])].toSorted()), name, {
+              value: 1,
+              enumerable: true,
+            }) as Json;
+          });
+          compared(JSON.stringify(bent));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is told rightly where characters are changed, left out, doubled or put in', () => {
+    const characters = [...'"\\{}[]:,0159.-+eE aAfFxX', '\u0000', '\u007f', '\u00e9', '\ud800'];
+    fc.assert(
+      fc.property(anEntry, fc.nat(), fc.constantFrom(...characters), fc.nat(3), (text, pick, character, way) => {
+        const at = pick % (text.length + 1);
+        const [before, old, behind] = [text.slice(0, at), text.slice(at, at + 1), text.slice(at + 1)];
+        compared(before + [character, '', old + old, character + old][way]! + behind);
+      }),
+      { numRuns: 6_000 },
+    );
+  });
+
+  it('is told rightly of what a zkProof may hold, however deep', () => {
+    const received = JSON.parse(texts.find((text) => text.includes('"type":"proofReceived"'))!);
+    const nested = (levels: number): Json =>
+      levels === 0 ? 1 : levels % 2 ? [nested(levels - 1)] : { a: nested(levels - 1) };
+    for (let levels = CANONICAL_DEPTH_MAX - 6; levels <= CANONICAL_DEPTH_MAX + 3; levels += 1) {
+      compared(JSON.stringify({ ...received, zkProof: { a: nested(levels) } }));
+    }
+    expect(compared(canonicalJson({ ...received, zkProof: { a: nested(CANONICAL_DEPTH_MAX - 2) } }))).toBe(true);
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string({ maxLength: 66 }), fc.jsonValue({ noUnicodeString: false }), { maxKeys: 4 }),
+        (zkProof) => {
+          compared(JSON.stringify({ ...received, zkProof }));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    for (const zkProof of [
+      '{"a":1,"a":1}',
+      '{"b":1,"a":1}',
+      '{"10":1,"9":1}',
+      '{"9":1,"10":1}',
+      '{"__proto__":1}',
+      '{"":1}',
+    ]) {
+      compared(canonicalJson({ ...received, zkProof: {} }).replace('"zkProof":{}', `"zkProof":${zkProof}`));
+    }
+  });
+
+  it('has every character that is plain in a name', () => {
+    const registered = JSON.parse(texts.find((text) => text.includes('"type":"proverRegistered"'))!);
+    for (let code = 0; code < 0x180; code += 1) {
+      const message = { ...registered.message, name: `a${String.fromCharCode(code)}` };
+      compared(canonicalJson({ ...registered, message }));
+      expect(compared(canonicalJson({ ...registered, message: { ...message, name: `é${code}` } }))).toBe(false);
+    }
+  });
+});
