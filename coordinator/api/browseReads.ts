@@ -4,7 +4,7 @@
  */
 import type { Pool } from 'pg';
 import type { JobBrief, PostingGroup, RegisteredProver } from '#protocol/browseViews.js';
-import type { Posting } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { Address, Hex } from '#protocol/units.js';
 import { PAGE_MAX, type RoundView } from '#protocol/views.js';
 import type { MarketReads, StoredRound } from './marketReads.js';

@@ -5,7 +5,8 @@
 import type { Pool } from 'pg';
 import type { ProverRecord } from '#market/state.js';
 import type { Prisma, PrismaClient } from '#prisma/generated/client.js';
-import type { EntryOf, Posting } from '#protocol/entries.js';
+import type { EntryOf } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import { type Address, type Hex, roundIdOf } from '#protocol/units.js';
 import {

@@ -1,5 +1,6 @@
 /** The full story of one job in plain words, from the entries of the log alone. */
-import type { Entry, EntryOf, Posting } from '#protocol/entries.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 
 const GWEI = 1_000_000_000n;

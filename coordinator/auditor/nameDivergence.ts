@@ -1,6 +1,7 @@
 /** Says which check a divergence belongs to, and puts it into a sentence: what the rules say, what the log says. */
 import type { Divergence } from '#market/replay.js';
-import type { Entry, Posting } from '#protocol/entries.js';
+import type { Entry } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { AuditCheckName } from './auditChecks.js';
 

@@ -14,6 +14,7 @@ import { parseSignedNote } from '#protocol/log/signedNote.js';
 import type { Hex } from '#protocol/units.js';
 import { type LogHead, readHead } from './loadState.js';
 import { jobToView, marketFactsOf, roundToRow } from './projection.js';
+import { SETTLEMENT_ROWS_SQL, settlementRows } from './settlementRows.js';
 
 const PAGE = 1_000;
 
@@ -123,6 +124,7 @@ function expectParties(expected: Expected, state: MarketState): void {
   for (const { address, nonce } of state.requesters.values()) {
     expectRow(expected, 'requesters', address, { address, nonce });
   }
+  for (const { table, key, state: row } of settlementRows(state)) expectRow(expected, table, key, row);
   for (const prover of state.provers.values()) expectRow(expected, 'provers', prover.prover, prover);
 }
 
@@ -140,6 +142,7 @@ const STATE_SQL: Record<string, { key: string; state: string }> = {
   blocks: { key: 'block_id', state: 'state' },
   rounds: { key: 'round_id', state: 'state' },
   jobs: { key: 'job_id', state: 'state' },
+  ...SETTLEMENT_ROWS_SQL,
 };
 
 /** @param counts - how many rows each table must have, added up here */

@@ -16,6 +16,7 @@ import type { Frontier } from '#protocol/log/merkleTree.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { JobView } from '#protocol/views.js';
 import { jobFromView, type marketFactsOf, type RoundRow, roundFromRow } from './projection.js';
+import { loadSettlement, type SettlementFacts } from './settlementRows.js';
 
 /** Where the log ends. */
 export interface LogHead {
@@ -51,13 +52,17 @@ export async function loadState(client: PoolClient, head: LogHead): Promise<Mark
 }
 
 async function loadParties(client: PoolClient, state: MarketState): Promise<void> {
-  const facts = await client.query<{ state: ReturnType<typeof marketFactsOf> }>('SELECT state FROM market_facts');
+  const facts = await client.query<{ state: ReturnType<typeof marketFactsOf> & { settlement?: SettlementFacts } }>(
+    'SELECT state FROM market_facts',
+  );
   if (facts.rows[0]) {
-    const { parameters, ...rest } = facts.rows[0].state;
+    const { parameters, settlement, ...rest } = facts.rows[0].state;
     Object.assign(state, rest, { parameters: new Map(parameters) });
+    state.settlement = await loadSettlement(client, settlement);
   }
   const balances = await client.query(
-    `SELECT account, balance_wei::text AS wei FROM balances WHERE balance_wei <> 0 OR account NOT LIKE 'escrow:%'`,
+    `SELECT account, balance_wei::text AS wei FROM balances
+     WHERE balance_wei <> 0 OR NOT (account LIKE 'escrow:%' OR account LIKE 'set:%')`,
   );
   for (const { account, wei } of balances.rows) state.balances.set(account, BigInt(wei));
   const requesters = await client.query('SELECT address, nonce FROM requesters');

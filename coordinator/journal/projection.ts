@@ -4,11 +4,22 @@
  */
 
 import { isRevealing } from '#market/commitReveal.js';
+import type { ChainEntryType } from '#market/settlementFold.js';
 import { type Assignment, type Job, type JobPool, type MarketState, type Round, recordKey } from '#market/state.js';
-import { type WakeUp, wakeUpsOfChallenge, wakeUpsOfJob, wakeUpsOfRound } from '#market/wakeUps.js';
+import {
+  CHAIN_ENTITY,
+  setEntity,
+  type WakeUp,
+  wakeUpsOfChain,
+  wakeUpsOfChallenge,
+  wakeUpsOfJob,
+  wakeUpsOfRound,
+  wakeUpsOfSet,
+} from '#market/wakeUps.js';
 import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { JobView, PoolView } from '#protocol/views.js';
+import { settlementFactsOf, type TouchedSettlement } from './settlementRows.js';
 
 /** Keys of the rows that a batch has to write. */
 export interface Touched {
@@ -22,6 +33,7 @@ export interface Touched {
   blocks: Set<Hex>;
   rounds: Set<string>;
   jobs: Set<string>;
+  chain: TouchedSettlement;
 }
 
 /** Nothing touched yet. */
@@ -37,6 +49,7 @@ export function nothingTouched(): Touched {
     blocks: new Set(),
     rounds: new Set(),
     jobs: new Set(),
+    chain: { withdrawals: new Set(), sets: new Set(), roots: false },
   };
 }
 
@@ -75,7 +88,7 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       touchRound(touched, entry);
       break;
     case 'blockCompleted':
-      touched.blocks.add(entry.blockId);
+      touchBlockEnd(touched, state, entry.blockId);
       break;
     case 'gaveUp':
     case 'poolCommitted':
@@ -93,7 +106,7 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
       break;
     case 'proofAccepted':
     case 'jobExpired':
-      touchEnded(touched, state.jobs.get(entry.jobId)!);
+      touchEnded(touched, state, entry.jobId);
       break;
     case 'bidsSealed':
     case 'jobsEscalated':
@@ -102,13 +115,50 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
     case 'bidOpened':
       touched.rounds.add(entry.message.roundId);
       break;
-    case 'deposited':
     case 'bidPlaced':
     case 'bidCommitted':
       break;
     default:
+      touchChain(touched, entry);
+  }
+}
+
+function touchChain(touched: Touched, entry: EntryOf<ChainEntryType | 'deposited'>): void {
+  switch (entry.type) {
+    case 'deposited':
+      if (entry.chain) touched.market = true;
+      break;
+    case 'withdrawalRequested':
+      touched.chain.withdrawals.add(entry.message.account);
+      break;
+    case 'chainAttached':
+      touched.market = true;
+      break;
+    case 'balanceRootComputed':
+    case 'rootPosted':
+      touched.market = true;
+      touched.chain.roots = true;
+      break;
+    case 'jobSetCommitted':
+      touched.market = true;
+      touched.chain.sets.add(entry.setId);
+      break;
+    case 'jobSetSettled':
+      touched.chain.sets.add(entry.setId);
+      break;
+    default:
       entry satisfies never;
   }
+}
+
+function touchBlockEnd(touched: Touched, state: MarketState, blockId: Hex): void {
+  touched.blocks.add(blockId);
+  touchSet(touched, state, blockId);
+}
+
+/** A block that is paid on chain has grown its job set, or ended with it. */
+function touchSet(touched: Touched, state: MarketState, blockId: Hex): void {
+  if (state.settlement?.sets.has(blockId)) touched.chain.sets.add(blockId);
 }
 
 function touchRound(touched: Touched, entry: EntryOf<'roundOpened'> | EntryOf<'roundCleared'>): void {
@@ -139,7 +189,17 @@ export function wakeUpsOfTouched(touched: Touched, state: MarketState): [entity:
     ...[...touched.rounds].map((key): [string, WakeUp[]] => [key, wakeUpsOfRound(state.rounds.get(key)!)]),
     ...[...touched.jobs].map((key): [string, WakeUp[]] => [key, wakeUpsOfJob(state.jobs.get(key)!)]),
     ...[...touched.challenges].map((key): [string, WakeUp[]] => [key, wakeUpsOfChallenge(state.challenges.get(key)!)]),
+    ...wakeUpsOfTouchedChain(touched, state),
   ];
+}
+
+function wakeUpsOfTouchedChain({ market, chain }: Touched, { settlement }: MarketState): [entity: string, WakeUp[]][] {
+  if (!settlement) return [];
+  const found = [...chain.sets].map((setId): [string, WakeUp[]] => {
+    const set = settlement.sets.get(setId);
+    return [setEntity(setId), set ? wakeUpsOfSet(set) : []];
+  });
+  return market ? [...found, [CHAIN_ENTITY, wakeUpsOfChain(settlement)]] : found;
 }
 
 /** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to show something. */
@@ -155,8 +215,10 @@ function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
   for (const [key, { status }] of state.challenges) if (status === 'open') touched.challenges.add(key);
 }
 
-function touchEnded(touched: Touched, job: Job): void {
-  touched.jobs.add(job.jobId);
+function touchEnded(touched: Touched, state: MarketState, jobId: string): void {
+  const job = state.jobs.get(jobId)!;
+  touchSet(touched, state, job.blockId);
+  touched.jobs.add(jobId);
   touched.blocks.add(job.blockId);
   const provers = [job.primary, job.backup, ...job.submissions].flatMap((one) => one?.prover ?? []);
   for (const prover of provers) touched.records.add(recordKey(prover, job.circuitId));
@@ -233,5 +295,7 @@ export function roundFromRow(row: RoundRow, { bids, opened }: Pick<Round, 'bids'
 /** The facts of the market that stand in no other table. */
 export function marketFactsOf(state: MarketState) {
   const { market, parametersVersion, parameters, startedAtMs, gapEndedAtMs, silentSinceMs } = state;
-  return { market, parametersVersion, parameters: [...parameters], startedAtMs, gapEndedAtMs, silentSinceMs };
+  const settlement = settlementFactsOf(state.settlement);
+  const facts = { market, parametersVersion, parameters: [...parameters], startedAtMs, gapEndedAtMs, silentSinceMs };
+  return settlement ? { ...facts, settlement } : facts;
 }

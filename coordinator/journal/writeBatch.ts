@@ -9,6 +9,7 @@ import type { Bid, BidCommitment } from '#protocol/messages.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { CommittedEntry } from './journalPort.js';
 import { jobToView, marketFactsOf, roundToRow, type Touched, wakeUpsOfTouched } from './projection.js';
+import { writeSettlement } from './settlementRows.js';
 
 /** Bytes that one UTF-16 unit can take in UTF-8. */
 const BYTES_PER_UNIT_MAX = 3;
@@ -51,6 +52,7 @@ export async function writeBatch(
   await writeChallengeProofs(client, writes);
   await writeParties(client, state, writes.touched);
   await writeBlocks(client, state, writes.touched);
+  await writeSettlement(client, state, writes.touched.chain);
   const fresh = await writeWakeUps(client, state, writes.touched, wakeUps);
   await dropWhatIsOver(client, state, writes.entries);
   return fresh;

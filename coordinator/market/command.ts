@@ -20,6 +20,7 @@ import type { Parameters } from '#protocol/parameters.js';
 import type { Rejection } from '#protocol/rejections.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { PreparedClearing } from './preparedClearing.js';
+import type { SettlementCommand } from './settlementCommand.js';
 import type { Circuit } from './state.js';
 
 interface Signed<Message> {
@@ -45,6 +46,7 @@ export type Command =
   | { kind: 'startCoordinator'; lastSignMs: number; cause: 'start' | 'stall' }
   | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
   | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
+  | SettlementCommand
   | ({ kind: 'registerProver'; ownerSignature: Hex | null } & SignedCommand<ProverRegistration>)
   | ({ kind: 'requestChallenge' } & SignedCommand<ChallengeRequest>)
   /** Signals and hash of the zkProof, which stays beside the log, were checked at the door. */

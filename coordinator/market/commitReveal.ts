@@ -5,7 +5,7 @@
  */
 
 import { bidDepositWei } from '#protocol/bonds.js';
-import type { Posting } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { Address } from '#protocol/units.js';
 import { type MarketState, type OpenedBid, pinnedParameters, posting, type Round } from './state.js';
 

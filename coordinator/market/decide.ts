@@ -14,6 +14,7 @@ import { placeBid } from './commands/placeBid.js';
 import { commitToPool, openPool } from './commands/pool.js';
 import { deposit, registerCircuit, registerProver } from './commands/register.js';
 import { setParameters } from './commands/setParameters.js';
+import { SETTLEMENT_DECIDERS } from './commands/settlement.js';
 import { submitBlock } from './commands/submitBlock.js';
 import { withdrawBlock } from './commands/withdrawBlock.js';
 import type { MarketState } from './state.js';
@@ -50,6 +51,7 @@ const DECIDERS: Deciders = {
   recordWitness,
   activateBackup,
   expireJob,
+  ...SETTLEMENT_DECIDERS,
 };
 
 /**

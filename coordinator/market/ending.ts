@@ -5,12 +5,15 @@
  * delivers; the rest goes back. What the cover costs beyond the price comes out of the primary's bond.
  */
 import { lateDamageWei } from '#protocol/bonds.js';
-import type { DeliveryRole, Entry, EntryOf, Posting, Role } from '#protocol/entries.js';
+import type { DeliveryRole, Entry, EntryOf, Role } from '#protocol/entries.js';
 import type { ExpiryReason } from '#protocol/escalation.js';
+import type { Posting } from '#protocol/ledger.js';
+import type { BlockRequest } from '#protocol/messages.js';
 import type { Address } from '#protocol/units.js';
 import { following } from './dependencies.js';
 import { excusedAtDeadline, lacksInput, sidesOf } from './fault.js';
 import { isForfeited } from './pool.js';
+import { setAccount } from './settlement.js';
 import {
   type Assignment,
   type Block,
@@ -30,16 +33,21 @@ class Payout {
   private escrowLeft: bigint;
   private readonly job: Job;
   private readonly requester: string;
+  private readonly settlement: BlockRequest['settlement'];
 
-  constructor(job: Job, requester: Address) {
+  constructor(job: Job, { requester, settlement }: BlockRequest) {
     this.job = job;
     this.escrowLeft = job.maxPriceWei;
     this.requester = `account:${requester}`;
+    this.settlement = settlement;
   }
 
+  /** What a zkProof earns waits, where the contract is to check it, for the end of its block. */
   fromEscrow(to: Address, amountWei: bigint, why: Posting['why']): void {
     this.escrowLeft -= amountWei;
-    this.postings.push(posting(`escrow:${this.job.blockId}`, `account:${to}`, amountWei, why));
+    const { blockId } = this.job;
+    const target = why === 'price' && this.settlement === 'chain' ? setAccount(blockId) : `account:${to}`;
+    this.postings.push(posting(`escrow:${blockId}`, target, amountWei, why));
   }
 
   fromBond(side: Pick<Assignment, 'prover'>, to: Address | 'requester', amountWei: bigint, why: Posting['why']): void {
@@ -96,8 +104,7 @@ function standbyFeeOf(job: Job, deliveredBy: DeliveryRole): bigint {
  * @param nowMs - when the job ends, Unix milliseconds
  */
 export function provenPostings(state: MarketState, job: Job, submission: Submission, nowMs: number): Posting[] {
-  const requester = state.blocks.get(job.blockId)!.request.requester;
-  const payout = new Payout(job, requester);
+  const payout = new Payout(job, state.blocks.get(job.blockId)!.request);
   const standbyWei = standbyFeeOf(job, submission.role);
   if (job.backup) payout.fromEscrow(job.backup.prover, standbyWei, 'standbyFee');
   if (submission.role === 'pool') payPool(state, job, submission, standbyWei, payout);
@@ -207,8 +214,7 @@ export function expireAwarded(
   nowMs: number,
   judgedId: string | null = null,
 ): EntryOf<'jobExpired'> {
-  const requester = state.blocks.get(job.blockId)!.request.requester;
-  const payout = new Payout(job, requester);
+  const payout = new Payout(job, state.blocks.get(job.blockId)!.request);
   const excused = excusedAtDeadline(state, job);
   for (const side of sidesOf(job)) {
     // What a bond holds for dearer cover was not needed.
@@ -226,7 +232,7 @@ export function expireAwarded(
 
 /** Ends a job that cannot be proven: everybody gets back what is its own, whatever it has done. */
 export function expireUnsatisfiable(state: MarketState, job: Job, nowMs: number): EntryOf<'jobExpired'> {
-  const payout = new Payout(job, state.blocks.get(job.blockId)!.request.requester);
+  const payout = new Payout(job, state.blocks.get(job.blockId)!.request);
   const sides = sidesOf(job);
   for (const side of sides) payout.releaseBond(side);
   payout.releaseCommitments();
@@ -250,7 +256,7 @@ export function expireUnsold(
   judgedId: string | null = null,
 ): Entry[] {
   const entries = unsold.map(({ jobId, reason }): Entry => {
-    const payout = new Payout(state.jobs.get(jobId)!, block.request.requester);
+    const payout = new Payout(state.jobs.get(jobId)!, block.request);
     payout.settleCommitments(nowMs, judgedId);
     return { type: 'jobExpired', atMs: nowMs, jobId, reason, excused: [], postings: payout.close() };
   });

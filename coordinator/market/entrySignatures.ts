@@ -80,6 +80,12 @@ export function signaturesOf(entry: Entry, digestOf: DigestOf): EntrySignatures 
       const flaw = digest === entry.commitId ? null : `the commitment's id is not the digest ${digest} of its message`;
       return one(digest, entry.signature, entry.message.prover, flaw);
     }
+    case 'withdrawalRequested': {
+      const digest = digestOf('Withdrawal', entry.message);
+      const flaw =
+        digest === entry.withdrawalId ? null : `the withdrawal id is not the digest ${digest} of its message`;
+      return one(digest, entry.signature, entry.message.account, flaw);
+    }
     case 'gaveUp':
       return one(digestOf('GiveUp', entry.message), entry.signature, entry.message.prover);
     default:

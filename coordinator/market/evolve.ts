@@ -2,8 +2,10 @@
  * `evolve(state, entry)`: what each entry changes. Reads no clock and decides nothing: the deciding is in `commands/`.
  * The state is changed in place, for speed, and returned, so that `entries.reduce(evolve, emptyState())` is the market.
  */
-import type { Entry, EntryOf, EntryType, Posting } from '#protocol/entries.js';
+import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
+import { beginAssignment } from './beginAssignment.js';
 import { isRevealing } from './commitReveal.js';
 import { jobDeadlines } from './dependencies.js';
 import { silentSinceMs } from './downtime.js';
@@ -18,10 +20,10 @@ import {
   spend,
 } from './poolFold.js';
 import { recordOutcomes, recordProving } from './record.js';
+import { foldChainDeposit, foldSetBlock, foldSetItem, SETTLEMENT_EVOLVERS } from './settlementFold.js';
 import {
   type Assignment,
   assignmentOf,
-  beginAssignment,
   type Job,
   type MarketState,
   type OpenedBid,
@@ -93,7 +95,9 @@ const EVOLVERS: Evolvers = {
     const files = { verificationKey, wasm, zkey, samples };
     state.circuits.set(circuitId, { circuitId, name, kind, protocol, signalCount, ...files });
   },
-  deposited: () => {},
+  deposited: (state, { chain, amountWei }) => {
+    if (chain) foldChainDeposit(state, chain, amountWei);
+  },
   proverRegistered: (state, { message, atMs }) => {
     const { prover, owner, name } = message;
     const registeredAtMs = state.provers.get(prover)?.registeredAtMs ?? atMs;
@@ -248,7 +252,7 @@ const EVOLVERS: Evolvers = {
     const claimIndex = claimOf(job, entry, state.size);
     job.submissions.push({ submissionId, entryIndex: state.size, claimIndex, ...received });
   },
-  proofAccepted: (state, { jobId, role, submissionId, atMs }) => {
+  proofAccepted: (state, { jobId, prover, role, submissionId, postings, atMs }) => {
     const job = jobOf(state, jobId);
     const submission = job.submissions.find((one) => one.submissionId === submissionId)!;
     submission.verdict = 'valid';
@@ -258,6 +262,7 @@ const EVOLVERS: Evolvers = {
     recordOutcomes(state, job, atMs, excusedByPool(job, submission));
     endJob(state, job, atMs);
     state.blocks.get(job.blockId)!.provenCount += 1;
+    foldSetItem(state, job, prover, postings);
   },
   proofRejected: (state, { jobId, prover, role, submissionId, atMs }) => {
     const job = jobOf(state, jobId);
@@ -277,6 +282,7 @@ const EVOLVERS: Evolvers = {
   },
   blockCompleted: (state, { blockId, atMs }) => {
     state.blocks.get(blockId)!.completedAtMs = atMs;
+    foldSetBlock(state, blockId, atMs);
   },
   coordinatorStarted: (state, { gapMs, lastSignMs, atMs }) => {
     state.silentSinceMs = silentSinceMs(state, lastSignMs);
@@ -299,6 +305,7 @@ const EVOLVERS: Evolvers = {
       if (job.backupStartMs !== null) job.backupStartMs += gapMs;
     }
   },
+  ...SETTLEMENT_EVOLVERS,
 };
 
 /** Gives an assignment the time back that the coordinator cost it, unless it was due before that time began. */

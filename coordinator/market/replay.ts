@@ -16,6 +16,7 @@ import { decide } from './decide.js';
 import { signatureFlaw } from './entrySignatures.js';
 import { evolve } from './evolve.js';
 import { challengeCommandOf } from './replayChallenge.js';
+import { settlementCommandOf } from './replaySettlement.js';
 import { emptyState, forgetCompleted, type MarketState } from './state.js';
 
 /** The first place where the log is not what the rules make of it. */
@@ -230,10 +231,6 @@ export class Replay {
         const { type: _type, atMs: _atMs, registration, ...circuit } = entry;
         return { kind: 'registerCircuit', circuit, registration };
       }
-      case 'deposited': {
-        const { account, source, reference } = entry;
-        return { kind: 'deposit', account, amountWei: BigInt(entry.amountWei), source, reference };
-      }
       case 'proverRegistered': {
         const { message, signature } = entry;
         const digest = this.digest('ProverRegistration', message);
@@ -255,7 +252,7 @@ export class Replay {
         return { kind: 'submitBlock', message, signature, digest: this.digest('BlockRequest', message), jobs };
       }
       default:
-        return this.roundCommandOf(entry) ?? this.jobCommandOf(entry);
+        return settlementCommandOf(entry, this.digest) ?? this.roundCommandOf(entry) ?? this.jobCommandOf(entry);
     }
   }
 

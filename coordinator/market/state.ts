@@ -2,11 +2,13 @@
  * The market's state: what the log folds to. Plain data, no methods. Amounts are `bigint` wei, times Unix milliseconds.
  * `evolve` changes it in place and is the only one to do so.
  */
-import type { Award, DeliveryRole, EntryOf, GiveUpExcuse, Posting, Role } from '#protocol/entries.js';
+import type { DeliveryRole, EntryOf, GiveUpExcuse, Role } from '#protocol/entries.js';
 import type { Escalation } from '#protocol/escalation.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { Bid, BlockRequest, Sealing } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
+import type { Settlement } from './settlement.js';
 
 export interface Circuit {
   circuitId: Hex;
@@ -279,6 +281,8 @@ export interface MarketState {
   blocks: Map<Hex, Block>;
   rounds: Map<string, Round>;
   jobs: Map<string, Job>;
+  /** The chain that holds the money; null on a market of demo money. */
+  settlement: Settlement | null;
 }
 
 /** A market before its first entry. */
@@ -302,6 +306,7 @@ export function emptyState(): MarketState {
     blocks: new Map(),
     rounds: new Map(),
     jobs: new Map(),
+    settlement: null,
   };
 }
 
@@ -362,30 +367,6 @@ export function isLate({ activatedAtMs, activationCause, primary }: Job, receive
   if (activatedAtMs === null || primary === null) return false;
   if (activationCause === 'startTime' || activationCause === 'predictedMiss') return receivedAtMs >= primary.dueMs;
   return receivedAtMs > activatedAtMs;
-}
-
-/** An assignment as it begins. */
-export function beginAssignment(side: Award['primary'], role: Role, dueMs: number, atMs: number): Assignment {
-  const active = role === 'primary';
-  return {
-    prover: side.prover,
-    owner: side.owner,
-    priceBidWei: BigInt(side.priceBidWei),
-    bondWei: BigInt(side.bondWei),
-    provingMsP95: side.provingMsP95,
-    slots: side.slots,
-    promisedMs: side.promisedMs,
-    freeFromMs: side.freeFromMs,
-    missPpm: side.missPpm,
-    dueMs,
-    status: active ? 'active' : 'standby',
-    activeSinceMs: active ? atMs : null,
-    leaseMissed: false,
-    invalidCount: 0,
-    inputRefusedAtMs: null,
-    excuse: null,
-    spentAtMs: null,
-  };
 }
 
 /** Makes a posting. Amounts of zero are dropped by the caller through {@link compactPostings}. */

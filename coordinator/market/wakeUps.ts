@@ -2,9 +2,11 @@
  * Wake-ups: what must be looked at again, and when. They follow from the state alone, so that a lost queue loses
  * nothing, and a job that is neither ended nor holds one is a bug (I4).
  */
+import type { Hex } from '#protocol/units.js';
 import { clearsAtMs } from './commitReveal.js';
 import { awaitsWitness } from './fault.js';
 import { canOpenPool, openCommitmentsBefore, revealEndsMs, spentAtMs } from './pool.js';
+import { type JobSet, nextRootAtMs, type Settlement } from './settlement.js';
 import { type Challenge, type Job, type MarketState, type Round, recordKey, type Submission } from './state.js';
 
 export type WakeUpKind =
@@ -15,11 +17,13 @@ export type WakeUpKind =
   | 'verifyZkProof'
   | 'checkWitness'
   | 'verifyChallenge'
-  | 'openPool';
+  | 'openPool'
+  | 'computeBalanceRoot'
+  | 'commitJobSet';
 
 export interface WakeUp {
   kind: WakeUpKind;
-  /** A round id or a job id; of a challenge its prover and circuit. */
+  /** A round id or a job id; of a challenge its prover and circuit; `chain`, or a set's id. */
   key: string;
   dueMs: number;
 }
@@ -37,6 +41,26 @@ export function wakeUpsOfRound(round: Round): WakeUp[] {
 export function wakeUpsOfChallenge({ prover, circuitId, status, receivedAtMs }: Challenge): WakeUp[] {
   if (status !== 'received' || receivedAtMs === null) return [];
   return [{ kind: 'verifyChallenge', key: recordKey(prover, circuitId), dueMs: receivedAtMs }];
+}
+
+/** The entity that waits for the next balance root. */
+export const CHAIN_ENTITY = 'chain';
+
+/** The entity of a job set, which waits to be committed. */
+export function setEntity(setId: Hex): string {
+  return `set:${setId}`;
+}
+
+/** The chain waits for its next balance root, unless the newest is still to be posted. */
+export function wakeUpsOfChain(settlement: Settlement): WakeUp[] {
+  const dueMs = nextRootAtMs(settlement);
+  return dueMs === null ? [] : [{ kind: 'computeBalanceRoot', key: CHAIN_ENTITY, dueMs }];
+}
+
+/** A job set waits to be committed from the end of its block on. */
+export function wakeUpsOfSet({ setId, completedAtMs, setRoot }: JobSet): WakeUp[] {
+  if (completedAtMs === null || setRoot !== null) return [];
+  return [{ kind: 'commitJobSet', key: setId, dueMs: completedAtMs }];
 }
 
 /**
@@ -77,11 +101,13 @@ function countsAtMs(job: Job, submission: Submission): number {
   return Math.max(receivedAtMs, ...open.map((one) => revealEndsMs(job, one)));
 }
 
-/** All wake-ups of a market, by the round, job or challenge that waits. */
-export function wakeUpsByEntity({ rounds, jobs, challenges }: MarketState): Map<string, WakeUp[]> {
+/** All wake-ups of a market, by the round, job, challenge or set that waits. */
+export function wakeUpsByEntity({ rounds, jobs, challenges, settlement }: MarketState): Map<string, WakeUp[]> {
   const found = new Map<string, WakeUp[]>();
   for (const [roundId, round] of rounds) found.set(roundId, wakeUpsOfRound(round));
   for (const [jobId, job] of jobs) found.set(jobId, wakeUpsOfJob(job));
   for (const [key, challenge] of challenges) found.set(key, wakeUpsOfChallenge(challenge));
+  if (settlement) found.set(CHAIN_ENTITY, wakeUpsOfChain(settlement));
+  for (const [setId, set] of settlement?.sets ?? []) found.set(setEntity(setId), wakeUpsOfSet(set));
   return found;
 }

@@ -1,6 +1,6 @@
 /** What the routes of browseRoutes.ts answer: see views.ts for the conventions. */
 import { z } from 'zod';
-import { postingSchema } from './entries.js';
+import { postingSchema } from './ledger.js';
 import { addressSchema, labelSchema, unixMsSchema } from './units.js';
 import { jobViewSchema } from './views.js';
 

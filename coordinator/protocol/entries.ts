@@ -3,9 +3,12 @@
  * its canonical JSON (RFC 8785). Money is a decimal string of wei; `atMs` is the coordinator's clock and never falls.
  */
 import { z } from 'zod';
+import { CHAIN_ENTRY_SCHEMAS, chainDepositSchema } from './chainEntries.js';
+import { entry } from './entryShape.js';
 import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema, unmetDemandSchema } from './explanations.js';
 import { AFTER_MAX } from './jobsFile.js';
+import { postings } from './ledger.js';
 import {
   bidCommitmentSchema,
   bidSchema,
@@ -34,37 +37,6 @@ import {
   unixMsSchema,
   weiSchema,
 } from './units.js';
-
-/** A ledger account: a party's free money, a prover's locked bonds, a block's escrow, or the world outside. */
-export const ledgerAccountSchema = z
-  .string()
-  .max(80)
-  .regex(/^(outside|account:0x[0-9a-f]{40}|bond:0x[0-9a-f]{40}|escrow:0x[0-9a-f]{64})$/);
-
-/** One immutable movement of money: debits `from`, credits `to`. */
-export const postingSchema = z.strictObject({
-  from: ledgerAccountSchema,
-  to: ledgerAccountSchema,
-  amountWei: weiSchema,
-  why: z.enum([
-    'deposit',
-    'escrow',
-    'bondLocked',
-    'bondReleased',
-    'price',
-    'standbyFee',
-    'cover',
-    'lateShare',
-    'slashToRescuer',
-    'slashToRequester',
-    'refund',
-    'bidDeposit',
-    'bidDepositReturned',
-    'bidForfeited',
-  ]),
-});
-export type Posting = z.infer<typeof postingSchema>;
-const postings = z.array(postingSchema).max(40_000);
 
 export const roleSchema = z.enum(['primary', 'backup']);
 export type Role = z.infer<typeof roleSchema>;
@@ -142,9 +114,6 @@ export const sampleSchema = z.strictObject({ publicSignals: signalsSchema, input
 /** zkProofs and verification keys are checked by the verifier's strict parser; here only their size is bounded. */
 const jsonObjectSchema = z.record(z.string().max(64), z.json());
 
-const entry = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
-  z.strictObject({ type: z.literal(type), atMs: unixMsSchema, ...shape });
-
 export const ENTRY_SCHEMAS = {
   marketOpened: entry('marketOpened', {
     origin: z.string().min(1).max(128),
@@ -179,8 +148,10 @@ export const ENTRY_SCHEMAS = {
   deposited: entry('deposited', {
     account: addressSchema,
     amountWei: weiSchema,
-    source: z.enum(['faucet']),
+    source: z.enum(['faucet', 'chain']),
     reference: z.string().min(1).max(128),
+    /** Where it stands on the chain; absent for the faucet's. */
+    chain: z.optional(chainDepositSchema),
     postings,
   }),
   proverRegistered: entry('proverRegistered', {
@@ -372,6 +343,7 @@ export const ENTRY_SCHEMAS = {
     gapMs: durationMsSchema,
     cause: z.enum(['start', 'stall']),
   }),
+  ...CHAIN_ENTRY_SCHEMAS,
 } as const;
 
 export type EntryType = keyof typeof ENTRY_SCHEMAS;

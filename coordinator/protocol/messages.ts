@@ -58,6 +58,8 @@ export const blockRequestSchema = z.strictObject({
   sealing: sealingSchema,
   /** Whether anyone eligible may deliver when primary and backup have failed, or nobody has bought the job. */
   pool: z.enum(['open', 'none']),
+  /** `chain`: zkProofs are paid by the contract, which checks them itself. Absent: by the ledger. */
+  settlement: z.optional(z.enum(['chain'])),
 });
 export type BlockRequest = z.infer<typeof blockRequestSchema>;
 
@@ -185,6 +187,15 @@ export const challengeSubmissionSchema = z.strictObject({
 });
 export type ChallengeSubmission = z.infer<typeof challengeSubmissionSchema>;
 
+/** An account's word that the contract may pay it, up to a sum over all time: what is signed twice pays once. */
+export const withdrawalSchema = z.strictObject({
+  account: addressSchema,
+  /** All that the account has ever taken out, with this. */
+  cumulativeWei: weiSchema,
+  issuedAtMs: unixMsSchema,
+});
+export type Withdrawal = z.infer<typeof withdrawalSchema>;
+
 /** The messages by their EIP-712 primary type. */
 export interface Messages {
   BlockRequest: BlockRequest;
@@ -198,6 +209,7 @@ export interface Messages {
   CircuitRegistration: CircuitRegistration;
   ChallengeRequest: ChallengeRequest;
   ChallengeSubmission: ChallengeSubmission;
+  Withdrawal: Withdrawal;
 }
 export type MessageType = keyof Messages;
 

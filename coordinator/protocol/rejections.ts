@@ -23,6 +23,15 @@ export const REJECTIONS = {
   faucetLimit: [422, 'The faucet gives at most its limit at a time; ask for less.'],
   insufficientFunds: [402, 'The account does not hold enough free money; deposit more or ask for less.'],
 
+  noChain: [403, 'This market holds demo money and has no chain.'],
+  chainRefused: [409, 'The market cannot be bound to this contract; see the detail.'],
+  chainHalted: [503, 'The chain contradicts the ledger, and vouchers are not given until its operator has looked.'],
+  depositGap: [409, 'A deposit before this one is missing; read the contract’s deposits again.'],
+  alreadyWithdrawn: [
+    409,
+    'The sum over all time is not above what was withdrawn; see the detail and sign a higher one.',
+  ],
+
   unknownCircuit: [404, 'No circuit with this id is registered; register it or check the id.'],
   circuitExists: [409, 'A circuit with this verification key is registered already; use it.'],
   tooManyCircuits: [403, 'This market takes no further circuits; ask its operator.'],

@@ -14,7 +14,14 @@ export interface SigningDomain {
   coordinatorId: Hex;
 }
 
-const field = (type: string) => (name: string) => ({ name, type });
+interface Field {
+  name: string;
+  type: string;
+}
+
+const field =
+  (type: string) =>
+  (name: string): Field => ({ name, type });
 const address = field('address');
 const bytes32 = field('bytes32');
 const string = field('string');
@@ -74,7 +81,21 @@ export const TYPED_DATA = {
   ],
   ChallengeRequest: [address('prover'), bytes32('circuitId'), uint64('issuedAtMs')],
   ChallengeSubmission: [address('prover'), bytes32('circuitId'), bytes32('challengeId'), bytes32('contentHash')],
-} as const satisfies Record<MessageType, readonly { name: string; type: string }[]>;
+  Withdrawal: [address('account'), uint256('cumulativeWei'), uint64('issuedAtMs')],
+} as const satisfies Record<MessageType, readonly Field[]>;
+
+/** Fields that a struct ends with when its message has them: without them it is the struct that it was before. */
+export const OPTIONAL_TYPED_DATA: { [Type in MessageType]?: readonly Field[] } = {
+  BlockRequest: [string('settlement')],
+};
+
+/** The struct that a message is signed as. */
+function fieldsOf<Type extends MessageType>(type: Type, message: Messages[Type]): readonly Field[] {
+  const present = OPTIONAL_TYPED_DATA[type]?.filter(
+    ({ name }) => (message as Record<string, unknown>)[name] !== undefined,
+  );
+  return present?.length ? [...TYPED_DATA[type], ...present] : TYPED_DATA[type];
+}
 
 /** What a wallet is handed to sign: viem's `signTypedData` takes it as it is. */
 export function typedDataOf<Type extends MessageType>(domain: SigningDomain, type: Type, message: Messages[Type]) {
@@ -87,7 +108,7 @@ export function typedDataOf<Type extends MessageType>(domain: SigningDomain, typ
         { name: 'chainId', type: 'uint256' },
         { name: 'salt', type: 'bytes32' },
       ],
-      [type]: TYPED_DATA[type],
+      [type]: fieldsOf(type, message),
     },
     primaryType: type as string,
     message: message as unknown as Record<string, unknown>,
@@ -98,15 +119,15 @@ const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 const hashOfText = (text: string) => keccak_256(encodeUtf8(text));
 const wordOf = (value: bigint) => hexToBytes(value.toString(16).padStart(64, '0'));
 
-/** Type hashes by primary type: the same for every message. */
-const typeHashes = new Map<MessageType, Uint8Array>();
+/** Type hashes by primary type and number of fields: the same for every message. */
+const typeHashes = new Map<string, Uint8Array>();
 
-function typeHashOf(type: MessageType): Uint8Array {
-  const known = typeHashes.get(type);
+function typeHashOf(type: MessageType, fields: readonly Field[]): Uint8Array {
+  const key = `${type} ${fields.length}`;
+  const known = typeHashes.get(key);
   if (known) return known;
-  const fields = TYPED_DATA[type].map((one) => `${one.type} ${one.name}`);
-  const hash = hashOfText(`${type}(${fields.join(',')})`);
-  typeHashes.set(type, hash);
+  const hash = hashOfText(`${type}(${fields.map((one) => `${one.type} ${one.name}`).join(',')})`);
+  typeHashes.set(key, hash);
   return hash;
 }
 
@@ -152,8 +173,9 @@ function separatorOf({ chainId, coordinatorId }: SigningDomain): Uint8Array {
  */
 export function digestOf<Type extends MessageType>(domain: SigningDomain, type: Type, message: Messages[Type]): Hex {
   const values = message as unknown as Record<string, unknown>;
-  const words = TYPED_DATA[type].map((one) => encodeField(one.type, values[one.name]));
-  const structHash = keccak_256(concatBytes(typeHashOf(type), ...words));
+  const fields = fieldsOf(type, message);
+  const words = fields.map((one) => encodeField(one.type, values[one.name]));
+  const structHash = keccak_256(concatBytes(typeHashOf(type, fields), ...words));
   const prefix = new Uint8Array([0x19, 0x01]);
   return `0x${bytesToHex(keccak_256(concatBytes(prefix, separatorOf(domain), structHash)))}`;
 }

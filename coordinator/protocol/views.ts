@@ -12,7 +12,6 @@ import {
   deliveryRoleSchema,
   giveUpExcuseSchema,
   poolCauseSchema,
-  postingSchema,
   protocolNameSchema,
   SAMPLES_MAX,
   sampleSchema,
@@ -20,6 +19,7 @@ import {
 import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './escalation.js';
 import { explanationSchema } from './explanations.js';
 import { AFTER_MAX } from './jobsFile.js';
+import { postingSchema } from './ledger.js';
 import { bidSchema, blockRequestSchema, sealingSchema, signedSchema } from './messages.js';
 import { parametersSchema } from './parameters.js';
 import {

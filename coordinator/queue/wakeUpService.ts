@@ -6,6 +6,7 @@
 import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
 import type { WakeUp, WakeUpKind } from '#market/wakeUps.js';
+import type { Hex } from '#protocol/units.js';
 import type { BellQueue } from './bellQueue.js';
 import type { ChallengeJudge } from './challengeJudge.js';
 import type { Judge } from './judge.js';
@@ -126,6 +127,12 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
     case 'openPool':
     case 'expireJob':
       await options.journal.execute({ kind, jobId: key }, null);
+      return;
+    case 'computeBalanceRoot':
+      await options.journal.execute({ kind }, null);
+      return;
+    case 'commitJobSet':
+      await options.journal.execute({ kind, setId: key as Hex }, null);
       return;
     case 'checkWitness':
       await options.witnessJudge.judge(key);

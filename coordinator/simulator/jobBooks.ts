@@ -1,5 +1,6 @@
 /** The story of each job as the log tells it, judged at its end: who was paid what, once, and for which zkProof. */
-import type { Award, Entry, EntryOf, Posting } from '#protocol/entries.js';
+import type { Award, Entry, EntryOf } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { blockIdOf } from '#protocol/units.js';
 import type { PoolBooks } from './poolBooks.js';
 import type { World } from './world.js';

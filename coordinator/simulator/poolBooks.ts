@@ -1,5 +1,6 @@
 /** The story of each pool as the log tells it: who committed to what, in which order, and who was paid or forfeited. */
-import type { Entry, EntryOf, Posting } from '#protocol/entries.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { World } from './world.js';
 
 type Ending = EntryOf<'proofAccepted'> | EntryOf<'jobExpired'>;

@@ -6,7 +6,7 @@ import { isPredictedMiss, leaseEndsMs } from '#market/commands/cover.js';
 import { type Assignment, type MarketState, parametersOf, recordKey, type Submission } from '#market/state.js';
 import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
-import type { Address } from '#protocol/units.js';
+import type { Address, Hex } from '#protocol/units.js';
 import type { Storage } from './storage.js';
 import type { World } from './world.js';
 import { foldLog, Writer, type WriterOptions } from './writer.js';
@@ -157,6 +157,8 @@ export class CoordinatorProcess {
     else if (kind === 'verifyChallenge') this.judgeChallenge(key);
     else if (kind === 'closeRound') this.writer.execute({ kind, roundId: key, bids: [] }, null);
     else if (kind === 'sealBids') this.writer.execute({ kind, roundId: key }, null);
+    else if (kind === 'computeBalanceRoot') this.writer.execute({ kind }, null);
+    else if (kind === 'commitJobSet') this.writer.execute({ kind, setId: key as Hex }, null);
     else this.writer.execute({ kind, jobId: key }, null);
   }
 

@@ -132,3 +132,28 @@ export type Replica = Prisma.ReplicaModel
  * The last sign of life of each assignment's agent, with what it reports.
  */
 export type Heartbeat = Prisma.HeartbeatModel
+/**
+ * Model Withdrawal
+ * All that each account has ever taken out of the ledger.
+ */
+export type Withdrawal = Prisma.WithdrawalModel
+/**
+ * Model Entitlement
+ * The entitlements under the newest roots: the one that the contract has, and the one that waits to be posted.
+ */
+export type Entitlement = Prisma.EntitlementModel
+/**
+ * Model JobSet
+ * What the contract is to pay for blocks that it settles, until it has.
+ */
+export type JobSet = Prisma.JobSetModel
+/**
+ * Model ChainCursor
+ * One row: up to where this market has followed its chain, and why it follows no further. Beside the log.
+ */
+export type ChainCursor = Prisma.ChainCursorModel
+/**
+ * Model ChainTransaction
+ * Transactions of the coordinator, each written before it is sent, until the chain has them for good. Beside the log.
+ */
+export type ChainTransaction = Prisma.ChainTransactionModel

@@ -1,4 +1,4 @@
-import type { Posting } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { Address } from '#protocol/units.js';
 
 /** A movement of money as the market lists it. */

@@ -4,7 +4,7 @@ import { jsonLog } from '#agent/log.js';
 import { type AgentEvent, EMPTY_STATUS } from '#agent/status/agentStatus.js';
 import { moneyMoved, touchesMoney } from '#agent/status/moneyMoved.js';
 import { nextStatus, statusOf } from '#agent/status/statusOf.js';
-import type { Posting } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { BLOCK_ID, OTHER } from './agentFixtures.js';
 
 const at = (atMs: number, event: string, fields: object = {}): AgentEvent => ({ atMs, event, ...fields });

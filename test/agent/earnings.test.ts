@@ -9,7 +9,7 @@ import { type DatedPosting, earningLine, sumEarnings } from '#agent/status/earni
 import { moneyMoved } from '#agent/status/moneyMoved.js';
 import { timeOf } from '#cli/agent/earnings.js';
 import { createClient } from '#protocol/client.js';
-import { postingSchema } from '#protocol/entries.js';
+import { postingSchema } from '#protocol/ledger.js';
 import { runCommandLine } from '../setup/commandLine.js';
 import { BLOCK_ID, OTHER } from './agentFixtures.js';
 import { type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';

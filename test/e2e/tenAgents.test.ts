@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { splitBlock } from '#market/splitBlock.js';
-import type { Posting } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { BLOCK_64, BLOCK_64_ZK_PROOFS, ensureBlock64ZkProofs } from '../fixtures/block64.js';
 import { LiveAgent, type LiveAgentOptions } from '../setup/liveAgents.js';
 import { LiveMarket } from '../setup/liveMarket.js';

@@ -1,6 +1,7 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import type { Entry, Posting } from '#protocol/entries.js';
+import type { Entry } from '#protocol/entries.js';
 import type { Explanation } from '#protocol/explanations.js';
+import type { Posting } from '#protocol/ledger.js';
 import { sha256Bytes } from '#protocol/sha256.js';
 import type { Hex } from '#protocol/units.js';
 import { type Candidate, type ClearingInput, clear } from '../clear.js';

@@ -1,3 +1,4 @@
+import { ITEM_WEI_MAX } from '#protocol/jobSet.js';
 import type { BlockRequest } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import { reject } from '#protocol/rejections.js';
@@ -5,6 +6,7 @@ import { jobIdOf } from '#protocol/units.js';
 import { accept, type CommandOf, type Decision } from '../command.js';
 import { jobDeadlines, longestPath } from '../dependencies.js';
 import { leastMsOf, openRounds } from '../openRound.js';
+import { SETTLED_SIGNALS_MAX } from '../settlement.js';
 import { freeWei, type MarketState, parametersOf, posting } from '../state.js';
 
 const DEADLINE_MS_MAX = 2_592_000_000;
@@ -50,6 +52,8 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const circuit = state.circuits.get(message.circuitId);
   if (!circuit) return reject('unknownCircuit', `${message.circuitId} is not registered`);
   if (message.award === 'fastest' && message.pricing !== 'first') return reject('unsupportedPolicy');
+  const unsettled = checkSettlement(state, message);
+  if (unsettled) return unsettled;
   if (BigInt(message.maxPriceWei) === 0n) return reject('zeroMaxPrice');
   const wrongSchedule = checkSchedule(message, parameters);
   if (wrongSchedule) return wrongSchedule;
@@ -71,6 +75,20 @@ function checkRequest(state: MarketState, command: CommandOf<'submitBlock'>, now
   const escrowWei = BigInt(message.maxPriceWei) * BigInt(jobs.length);
   const heldWei = freeWei(state, message.requester);
   if (heldWei < escrowWei) return reject('insufficientFunds', `needs ${escrowWei} wei in escrow, has ${heldWei}`);
+  return null;
+}
+
+/** The contract checks Groth16 zkProofs only, with few enough signals for one transaction. */
+function checkSettlement(state: MarketState, message: BlockRequest): Decision | null {
+  const { settlement, circuitId, maxPriceWei } = message;
+  if (settlement === undefined) return null;
+  if (!state.settlement) return reject('noChain');
+  const { protocol, signalCount } = state.circuits.get(circuitId)!;
+  if (protocol !== 'groth16' || signalCount > SETTLED_SIGNALS_MAX) {
+    return reject('unsupportedPolicy', `settlement on chain needs Groth16 and at most ${SETTLED_SIGNALS_MAX} signals`);
+  }
+  if (BigInt(maxPriceWei) > ITEM_WEI_MAX)
+    return reject('unsupportedPolicy', `the contract pays at most ${ITEM_WEI_MAX}`);
   return null;
 }
 

@@ -3,7 +3,8 @@
  * primary falls silent, and the pool. The market's own rules decide and pay; here is only what happens in between.
  */
 import type { ClearingInput } from '#market/clear.js';
-import type { Award, Posting } from '#protocol/entries.js';
+import type { Award } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import { openRace } from './openRace.js';
 import { EPOCH_MS, type OurPolicy, OurRules } from './ourRules.js';

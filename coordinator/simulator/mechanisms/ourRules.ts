@@ -19,7 +19,8 @@ import {
   recordKey,
 } from '#market/state.js';
 import { blockTerms } from '#protocol/blockTerms.js';
-import type { ActivationCause, DeliveryRole, Entry, Posting, Role } from '#protocol/entries.js';
+import type { ActivationCause, DeliveryRole, Entry, Role } from '#protocol/entries.js';
+import type { Posting } from '#protocol/ledger.js';
 import type { Bid, BlockRequest } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';

@@ -419,7 +419,12 @@ export const ModelName = {
   WakeUp: 'WakeUp',
   ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
-  Heartbeat: 'Heartbeat'
+  Heartbeat: 'Heartbeat',
+  Withdrawal: 'Withdrawal',
+  Entitlement: 'Entitlement',
+  JobSet: 'JobSet',
+  ChainCursor: 'ChainCursor',
+  ChainTransaction: 'ChainTransaction'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -435,7 +440,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "logHead" | "entry" | "logTile" | "longEntry" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat"
+    modelProps: "logHead" | "entry" | "logTile" | "longEntry" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat" | "withdrawal" | "entitlement" | "jobSet" | "chainCursor" | "chainTransaction"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2141,6 +2146,376 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Withdrawal: {
+      payload: Prisma.$WithdrawalPayload<ExtArgs>
+      fields: Prisma.WithdrawalFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.WithdrawalFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.WithdrawalFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        findFirst: {
+          args: Prisma.WithdrawalFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.WithdrawalFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        findMany: {
+          args: Prisma.WithdrawalFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>[]
+        }
+        create: {
+          args: Prisma.WithdrawalCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        createMany: {
+          args: Prisma.WithdrawalCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.WithdrawalCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>[]
+        }
+        delete: {
+          args: Prisma.WithdrawalDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        update: {
+          args: Prisma.WithdrawalUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        deleteMany: {
+          args: Prisma.WithdrawalDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.WithdrawalUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.WithdrawalUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>[]
+        }
+        upsert: {
+          args: Prisma.WithdrawalUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WithdrawalPayload>
+        }
+        aggregate: {
+          args: Prisma.WithdrawalAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateWithdrawal>
+        }
+        groupBy: {
+          args: Prisma.WithdrawalGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WithdrawalGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.WithdrawalCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WithdrawalCountAggregateOutputType> | number
+        }
+      }
+    }
+    Entitlement: {
+      payload: Prisma.$EntitlementPayload<ExtArgs>
+      fields: Prisma.EntitlementFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.EntitlementFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.EntitlementFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        findFirst: {
+          args: Prisma.EntitlementFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.EntitlementFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        findMany: {
+          args: Prisma.EntitlementFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>[]
+        }
+        create: {
+          args: Prisma.EntitlementCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        createMany: {
+          args: Prisma.EntitlementCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.EntitlementCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>[]
+        }
+        delete: {
+          args: Prisma.EntitlementDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        update: {
+          args: Prisma.EntitlementUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        deleteMany: {
+          args: Prisma.EntitlementDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.EntitlementUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.EntitlementUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>[]
+        }
+        upsert: {
+          args: Prisma.EntitlementUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$EntitlementPayload>
+        }
+        aggregate: {
+          args: Prisma.EntitlementAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateEntitlement>
+        }
+        groupBy: {
+          args: Prisma.EntitlementGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EntitlementGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.EntitlementCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.EntitlementCountAggregateOutputType> | number
+        }
+      }
+    }
+    JobSet: {
+      payload: Prisma.$JobSetPayload<ExtArgs>
+      fields: Prisma.JobSetFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.JobSetFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.JobSetFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        findFirst: {
+          args: Prisma.JobSetFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.JobSetFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        findMany: {
+          args: Prisma.JobSetFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>[]
+        }
+        create: {
+          args: Prisma.JobSetCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        createMany: {
+          args: Prisma.JobSetCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.JobSetCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>[]
+        }
+        delete: {
+          args: Prisma.JobSetDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        update: {
+          args: Prisma.JobSetUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        deleteMany: {
+          args: Prisma.JobSetDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.JobSetUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.JobSetUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>[]
+        }
+        upsert: {
+          args: Prisma.JobSetUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$JobSetPayload>
+        }
+        aggregate: {
+          args: Prisma.JobSetAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateJobSet>
+        }
+        groupBy: {
+          args: Prisma.JobSetGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.JobSetGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.JobSetCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.JobSetCountAggregateOutputType> | number
+        }
+      }
+    }
+    ChainCursor: {
+      payload: Prisma.$ChainCursorPayload<ExtArgs>
+      fields: Prisma.ChainCursorFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ChainCursorFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ChainCursorFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        findFirst: {
+          args: Prisma.ChainCursorFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ChainCursorFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        findMany: {
+          args: Prisma.ChainCursorFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>[]
+        }
+        create: {
+          args: Prisma.ChainCursorCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        createMany: {
+          args: Prisma.ChainCursorCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ChainCursorCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>[]
+        }
+        delete: {
+          args: Prisma.ChainCursorDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        update: {
+          args: Prisma.ChainCursorUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        deleteMany: {
+          args: Prisma.ChainCursorDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ChainCursorUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ChainCursorUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>[]
+        }
+        upsert: {
+          args: Prisma.ChainCursorUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainCursorPayload>
+        }
+        aggregate: {
+          args: Prisma.ChainCursorAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateChainCursor>
+        }
+        groupBy: {
+          args: Prisma.ChainCursorGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChainCursorGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ChainCursorCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChainCursorCountAggregateOutputType> | number
+        }
+      }
+    }
+    ChainTransaction: {
+      payload: Prisma.$ChainTransactionPayload<ExtArgs>
+      fields: Prisma.ChainTransactionFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ChainTransactionFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ChainTransactionFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        findFirst: {
+          args: Prisma.ChainTransactionFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ChainTransactionFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        findMany: {
+          args: Prisma.ChainTransactionFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>[]
+        }
+        create: {
+          args: Prisma.ChainTransactionCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        createMany: {
+          args: Prisma.ChainTransactionCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ChainTransactionCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>[]
+        }
+        delete: {
+          args: Prisma.ChainTransactionDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        update: {
+          args: Prisma.ChainTransactionUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        deleteMany: {
+          args: Prisma.ChainTransactionDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ChainTransactionUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ChainTransactionUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>[]
+        }
+        upsert: {
+          args: Prisma.ChainTransactionUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ChainTransactionPayload>
+        }
+        aggregate: {
+          args: Prisma.ChainTransactionAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateChainTransaction>
+        }
+        groupBy: {
+          args: Prisma.ChainTransactionGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChainTransactionGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ChainTransactionCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ChainTransactionCountAggregateOutputType> | number
+        }
+      }
+    }
   }
 } & {
   other: {
@@ -2404,6 +2779,54 @@ export const HeartbeatScalarFieldEnum = {
 } as const
 
 export type HeartbeatScalarFieldEnum = (typeof HeartbeatScalarFieldEnum)[keyof typeof HeartbeatScalarFieldEnum]
+
+
+export const WithdrawalScalarFieldEnum = {
+  account: 'account',
+  cumulativeWei: 'cumulativeWei'
+} as const
+
+export type WithdrawalScalarFieldEnum = (typeof WithdrawalScalarFieldEnum)[keyof typeof WithdrawalScalarFieldEnum]
+
+
+export const EntitlementScalarFieldEnum = {
+  epoch: 'epoch',
+  account: 'account',
+  cumulativeWei: 'cumulativeWei'
+} as const
+
+export type EntitlementScalarFieldEnum = (typeof EntitlementScalarFieldEnum)[keyof typeof EntitlementScalarFieldEnum]
+
+
+export const JobSetScalarFieldEnum = {
+  setId: 'setId',
+  state: 'state'
+} as const
+
+export type JobSetScalarFieldEnum = (typeof JobSetScalarFieldEnum)[keyof typeof JobSetScalarFieldEnum]
+
+
+export const ChainCursorScalarFieldEnum = {
+  id: 'id',
+  blockNumber: 'blockNumber',
+  blockHash: 'blockHash',
+  haltedReason: 'haltedReason'
+} as const
+
+export type ChainCursorScalarFieldEnum = (typeof ChainCursorScalarFieldEnum)[keyof typeof ChainCursorScalarFieldEnum]
+
+
+export const ChainTransactionScalarFieldEnum = {
+  purpose: 'purpose',
+  nonce: 'nonce',
+  raw: 'raw',
+  hashes: 'hashes',
+  maxFeePerGasWei: 'maxFeePerGasWei',
+  priorityFeeWei: 'priorityFeeWei',
+  sentAtMs: 'sentAtMs'
+} as const
+
+export type ChainTransactionScalarFieldEnum = (typeof ChainTransactionScalarFieldEnum)[keyof typeof ChainTransactionScalarFieldEnum]
 
 
 export const SortOrder = {
@@ -2731,6 +3154,11 @@ export type GlobalOmitConfig = {
   challengeProof?: Prisma.ChallengeProofOmit
   replica?: Prisma.ReplicaOmit
   heartbeat?: Prisma.HeartbeatOmit
+  withdrawal?: Prisma.WithdrawalOmit
+  entitlement?: Prisma.EntitlementOmit
+  jobSet?: Prisma.JobSetOmit
+  chainCursor?: Prisma.ChainCursorOmit
+  chainTransaction?: Prisma.ChainTransactionOmit
 }
 
 /* Types for Logging */

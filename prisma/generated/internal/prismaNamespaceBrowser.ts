@@ -73,7 +73,12 @@ export const ModelName = {
   WakeUp: 'WakeUp',
   ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
-  Heartbeat: 'Heartbeat'
+  Heartbeat: 'Heartbeat',
+  Withdrawal: 'Withdrawal',
+  Entitlement: 'Entitlement',
+  JobSet: 'JobSet',
+  ChainCursor: 'ChainCursor',
+  ChainTransaction: 'ChainTransaction'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -316,6 +321,54 @@ export const HeartbeatScalarFieldEnum = {
 } as const
 
 export type HeartbeatScalarFieldEnum = (typeof HeartbeatScalarFieldEnum)[keyof typeof HeartbeatScalarFieldEnum]
+
+
+export const WithdrawalScalarFieldEnum = {
+  account: 'account',
+  cumulativeWei: 'cumulativeWei'
+} as const
+
+export type WithdrawalScalarFieldEnum = (typeof WithdrawalScalarFieldEnum)[keyof typeof WithdrawalScalarFieldEnum]
+
+
+export const EntitlementScalarFieldEnum = {
+  epoch: 'epoch',
+  account: 'account',
+  cumulativeWei: 'cumulativeWei'
+} as const
+
+export type EntitlementScalarFieldEnum = (typeof EntitlementScalarFieldEnum)[keyof typeof EntitlementScalarFieldEnum]
+
+
+export const JobSetScalarFieldEnum = {
+  setId: 'setId',
+  state: 'state'
+} as const
+
+export type JobSetScalarFieldEnum = (typeof JobSetScalarFieldEnum)[keyof typeof JobSetScalarFieldEnum]
+
+
+export const ChainCursorScalarFieldEnum = {
+  id: 'id',
+  blockNumber: 'blockNumber',
+  blockHash: 'blockHash',
+  haltedReason: 'haltedReason'
+} as const
+
+export type ChainCursorScalarFieldEnum = (typeof ChainCursorScalarFieldEnum)[keyof typeof ChainCursorScalarFieldEnum]
+
+
+export const ChainTransactionScalarFieldEnum = {
+  purpose: 'purpose',
+  nonce: 'nonce',
+  raw: 'raw',
+  hashes: 'hashes',
+  maxFeePerGasWei: 'maxFeePerGasWei',
+  priorityFeeWei: 'priorityFeeWei',
+  sentAtMs: 'sentAtMs'
+} as const
+
+export type ChainTransactionScalarFieldEnum = (typeof ChainTransactionScalarFieldEnum)[keyof typeof ChainTransactionScalarFieldEnum]
 
 
 export const SortOrder = {
