@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { consistencyProof, nodesForConsistencyProof } from '#protocol/log/consistencyProof.js';
 import { inclusionProof, nodesForInclusionProof } from '#protocol/log/inclusionProof.js';
-import type { NodePosition } from '#protocol/log/merkleTree.js';
+import { completeNodesOf, frontierFromNodes, type NodePosition, rootOf } from '#protocol/log/merkleTree.js';
 import { hashFromTile, tileOfNode, tilesForNodes } from '#protocol/log/tiles.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
@@ -27,6 +27,13 @@ export async function readConsistencyProof(pool: Pool, fromSize: number, toSize:
   if (fromSize < 0 || fromSize > toSize || toSize > (await sizeOf(pool))) return null;
   const readNode = await readNodes(pool, nodesForConsistencyProof(fromSize, toSize), toSize);
   return consistencyProof(fromSize, toSize, readNode).map(hex);
+}
+
+/** Root hash of the log at an earlier size, in hexadecimal; null when it is not within the log. */
+export async function readRootHash(pool: Pool, treeSize: number): Promise<string | null> {
+  if (treeSize < 1 || treeSize > (await sizeOf(pool))) return null;
+  const readNode = await readNodes(pool, completeNodesOf(0, treeSize), treeSize);
+  return hex(rootOf(frontierFromNodes(treeSize, readNode)));
 }
 
 async function sizeOf(pool: Pool): Promise<number> {

@@ -33,7 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   api: ['protocol', 'market', 'journal', 'verifier', 'queue', 'prisma'],
   auditor: ['protocol', 'market', 'verifier'],
   simulator: ['protocol', 'market'],
-  settlement: ['protocol', 'market'],
+  settlement: ['protocol', 'market', 'journal'],
   client: ['protocol', 'prover-agent'],
   explorer: ['protocol', 'market'],
   main: ['protocol', 'market', 'journal', 'verifier', 'queue', 'api', 'settlement'],

@@ -1,0 +1,105 @@
+/**
+ * A chain behind several providers. A piece of work is done with one of them from its beginning to its end, so that what
+ * it reads belongs together; when that one fails, the whole piece is begun again with the next. Those that failed rest
+ * for a while, twice as long each time.
+ */
+import { createPublicClient, http, type PublicClient } from 'viem';
+import { ChainUnavailableError, isProviderFault, messageOf, WrongChainError } from './chainErrors.js';
+
+/** Most providers of one market. */
+export const PROVIDERS_MAX = 8;
+
+/** Longest wait for an answer, in milliseconds. */
+const TIMEOUT_MS = 20_000;
+
+const REST_MS_FIRST = 500;
+const REST_MS_MAX = 30_000;
+
+export interface ChainClientOptions {
+  /** JSON-RPC addresses, the preferred one first. */
+  urls: readonly string[];
+  /** The chain that all of them must be of; unknown before the first question otherwise. */
+  chainId?: number;
+  nowMs: () => number;
+  log: { warn(fields: object, message: string): void };
+}
+
+interface Provider {
+  /** For people: the place in the list and the host, without the path, which may hold an access key. */
+  name: string;
+  client: PublicClient;
+  isChecked: boolean;
+  failures: number;
+  restsUntilMs: number;
+}
+
+export class ChainClient {
+  readonly #options: ChainClientOptions;
+  readonly #providers: Provider[];
+  #chainId: number | undefined;
+
+  constructor(options: ChainClientOptions) {
+    this.#options = options;
+    this.#chainId = options.chainId;
+    this.#providers = options.urls.map((url, at) => ({
+      name: `provider ${at + 1} (${new URL(url).host})`,
+      client: createPublicClient({ transport: http(url, { retryCount: 0, timeout: TIMEOUT_MS }) }),
+      isChecked: false,
+      failures: 0,
+      restsUntilMs: 0,
+    }));
+  }
+
+  /** The chain's id, asked of the first provider that answers. */
+  async chainId(): Promise<number> {
+    return this.use((client) => client.getChainId());
+  }
+
+  /**
+   * Does a piece of work with one provider after another until one of them can do it.
+   * @throws ChainUnavailableError when none can, and whatever the work throws that is no provider's fault
+   */
+  async use<Result>(work: (client: PublicClient) => Promise<Result>): Promise<Result> {
+    const reasons: string[] = [];
+    for (const provider of this.#inOrder()) {
+      try {
+        if (!provider.isChecked) await this.#check(provider);
+        const result = await work(provider.client);
+        provider.failures = 0;
+        provider.restsUntilMs = 0;
+        return result;
+      } catch (error) {
+        if (!isProviderFault(error)) throw error;
+        reasons.push(this.#rest(provider, error));
+      }
+    }
+    throw new ChainUnavailableError(`no provider of the chain could be asked: ${reasons.join('; ')}`);
+  }
+
+  /** Those that rest come last, the one that is ready first among them first: better a tired one than none. */
+  #inOrder(): Provider[] {
+    const nowMs = this.#options.nowMs();
+    const restMs = ({ restsUntilMs }: Provider) => Math.max(0, restsUntilMs - nowMs);
+    return this.#providers.toSorted((one, other) => restMs(one) - restMs(other));
+  }
+
+  /** A provider of another chain is never used. */
+  async #check(provider: Provider): Promise<void> {
+    const found = await provider.client.getChainId();
+    this.#chainId ??= found;
+    if (found !== this.#chainId) {
+      const words = `${provider.name} is of chain ${found}, this market is on chain ${this.#chainId}: give another address`;
+      throw new WrongChainError(words);
+    }
+    provider.isChecked = true;
+  }
+
+  #rest(provider: Provider, error: unknown): string {
+    provider.failures += 1;
+    const restMs = Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (provider.failures - 1));
+    provider.restsUntilMs = this.#options.nowMs() + restMs;
+    const reason = messageOf(error);
+    this.#options.log.warn({ provider: provider.name, reason, restMs }, 'a provider of the chain failed');
+    return `${provider.name}: ${reason}`;
+  }
+}

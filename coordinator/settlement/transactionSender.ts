@@ -1,0 +1,237 @@
+/**
+ * Tells the contract what the log says. One transaction at a time, in the order of the log, so that sets are committed
+ * before the root that no longer holds their money.
+ *
+ * What is to be told follows from the state; what was sent for it is written down before it is sent. So a coordinator
+ * that was killed at any moment, or another one on the same database, finds what is under way: it sends the same bytes
+ * again when no node knows them, pays more when they wait too long, and begins anew when their nonce was used otherwise.
+ * Whatever is told twice is refused by the contract.
+ */
+import type { Pool } from 'pg';
+import { keccak256, type PrivateKeyAccount, type PublicClient } from 'viem';
+import type { Journal } from '#journal/journalPort.js';
+import type { Settlement } from '#market/settlement.js';
+import type { Hex } from '#protocol/units.js';
+import { type ContractCall, callOf, notFound, type TaskSource, whereDone } from './chainCalls.js';
+import type { ChainClient } from './chainClient.js';
+import { messageOf, revertReason, sendRefusal } from './chainErrors.js';
+import { type ChainTask, chainTasks, isDone } from './chainTasks.js';
+import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
+import { asOnlySender, forgetSent, readSent, type SentTransaction, writeSent } from './sentTransactions.js';
+
+/** A transaction that waits longer is sent again with a higher fee, in milliseconds. */
+export const REPLACE_AFTER_MS = 60_000;
+
+/** Nodes take a replacement when both its fees are at least a tenth higher. */
+const RAISE_PERCENT = 125n;
+
+/** Replacements of one transaction whose hashes are remembered: the newest. */
+const HASHES_MAX = 32;
+
+/** Gas beyond what a transaction was estimated to need, in percent. */
+const GAS_PERCENT = 125n;
+
+export interface TransactionSenderOptions {
+  pool: Pool;
+  journal: Pick<Journal, 'execute' | 'state'>;
+  chain: Pick<ChainClient, 'use'>;
+  key: PrivateKeyAccount;
+  source: TaskSource;
+  nowMs: () => number;
+  log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+export class TransactionSender {
+  readonly #options: TransactionSenderOptions;
+
+  constructor(options: TransactionSenderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Goes one step on: notes what has its confirmations, and sends or sends again the first thing that the contract does
+   * not know. Throws ChainUnavailableError when the chain cannot be asked.
+   */
+  async step(finalBlock: number): Promise<void> {
+    await asOnlySender(this.#options.pool, () =>
+      this.#options.chain.use(async (client) => {
+        const settlement = this.#options.journal.state().settlement!;
+        const tasks = chainTasks(settlement);
+        await this.#forgetOthers(tasks);
+        for (const task of tasks) {
+          if (await isDone(client, settlement, task)) await this.#noteFinal(client, settlement, task, finalBlock);
+          else {
+            await this.#push(client, settlement, task);
+            return;
+          }
+        }
+      }),
+    );
+  }
+
+  /** Transactions for what nobody waits for any more, because it is noted in the log. */
+  async #forgetOthers(tasks: ChainTask[]): Promise<void> {
+    const purposes = new Set(tasks.map(({ purpose }) => purpose));
+    for (const { purpose } of await readSent(this.#options.pool)) {
+      if (!purposes.has(purpose)) await forgetSent(this.#options.pool, purpose);
+    }
+  }
+
+  /** Puts on record what the contract knows for as long as the market waits. */
+  async #noteFinal(client: PublicClient, settlement: Settlement, task: ChainTask, finalBlock: number): Promise<void> {
+    if (task.kind === 'commit' || !(await isDone(client, settlement, task, finalBlock))) return;
+    const sent = (await readSent(this.#options.pool)).find(({ purpose }) => purpose === task.purpose);
+    const at = await whereDone(client, settlement, task, sent?.hashes ?? [], finalBlock);
+    if (!at) return;
+    const command =
+      task.kind === 'root'
+        ? { kind: 'notePostedRoot' as const, epoch: task.epoch!, ...at }
+        : { kind: 'noteSettledSet' as const, setId: task.set!.setId, ...at };
+    await this.#options.journal.execute(command, null);
+    this.#options.log.info({ purpose: task.purpose, block: at.blockNumber }, 'the contract has been told for good');
+  }
+
+  async #push(client: PublicClient, settlement: Settlement, task: ChainTask): Promise<void> {
+    const sent = await readSent(this.#options.pool);
+    const under = sent.find(({ purpose }) => purpose === task.purpose);
+    if (under) await this.#follow(client, settlement, task, under);
+    else await this.#begin(client, settlement, task, sent);
+  }
+
+  /** Looks after a transaction that was sent and has not told the contract yet. */
+  async #follow(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction): Promise<void> {
+    const { pool, log, key, nowMs } = this.#options;
+    const { purpose, nonce, hashes } = sent;
+    const receipts = await Promise.all(hashes.map((hash) => client.getTransactionReceipt({ hash }).catch(notFound)));
+    const receipt = receipts.find((one) => one !== null);
+    if (receipt?.status === 'success') return;
+    if (receipt) log.error({ purpose, transactionHash: receipt.transactionHash }, 'a transaction was reverted');
+    const used = await client.getTransactionCount({ address: key.address, blockTag: 'latest' });
+    if (receipt || used > nonce) {
+      await forgetSent(pool, purpose);
+      return;
+    }
+    if (nowMs() - sent.sentAtMs >= REPLACE_AFTER_MS) await this.#replace(client, settlement, task, sent);
+    else if ((await client.getTransaction({ hash: hashes.at(-1)! }).catch(notFound)) === null) {
+      await this.#broadcast(client, sent);
+    }
+  }
+
+  /** Sends the same again for more, with the same nonce: only one of them can count. */
+  async #replace(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction): Promise<void> {
+    const { call, gas } = await this.#estimated(client, settlement, task);
+    if (!call) return;
+    const now = await client.estimateFeesPerGas();
+    const raised = (wei: bigint, currentWei: bigint) => {
+      const least = (wei * RAISE_PERCENT) / 100n + 1n;
+      return currentWei > least ? currentWei : least;
+    };
+    const fees = {
+      maxFeePerGasWei: raised(sent.maxFeePerGasWei, now.maxFeePerGas),
+      priorityFeeWei: raised(sent.priorityFeeWei, now.maxPriorityFeePerGas),
+    };
+    const replaced = await this.#signed(settlement, task.purpose, sent.nonce, call, gas, fees);
+    replaced.hashes = [...sent.hashes, ...replaced.hashes].slice(-HASHES_MAX);
+    const { maxFeePerGasWei } = replaced;
+    this.#options.log.info(
+      { purpose: task.purpose, maxFeePerGasWei: `${maxFeePerGasWei}` },
+      'a transaction waits and is sent for more',
+    );
+    await writeSent(this.#options.pool, replaced);
+    await this.#broadcast(client, replaced);
+  }
+
+  async #begin(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction[]): Promise<void> {
+    const { pool, key } = this.#options;
+    const { call, gas } = await this.#estimated(client, settlement, task);
+    if (!call) return;
+    const used = await client.getTransactionCount({ address: key.address, blockTag: 'latest' });
+    const nonce = Math.max(used, ...sent.map((one) => one.nonce + 1));
+    const now = await client.estimateFeesPerGas();
+    const fees = { maxFeePerGasWei: now.maxFeePerGas, priorityFeeWei: now.maxPriorityFeePerGas };
+    const signed = await this.#signed(settlement, task.purpose, nonce, call, gas, fees);
+    if (!(await this.#canPay(client, task.purpose, gas * fees.maxFeePerGasWei))) return;
+    await writeSent(pool, signed);
+    await this.#broadcast(client, signed);
+  }
+
+  /** What to call and the gas for it; no call when the contract would refuse it now. */
+  async #estimated(
+    client: PublicClient,
+    settlement: Settlement,
+    task: ChainTask,
+  ): Promise<{ call: ContractCall | null; gas: bigint }> {
+    const { key, log, source } = this.#options;
+    const call = await callOf(client, settlement, task, source);
+    if (!call) return { call, gas: 0n };
+    try {
+      const { functionName, args } = call;
+      const request = {
+        address: settlement.terms.contract,
+        abi: SETTLEMENT_ABI,
+        account: key.address,
+        functionName,
+        args,
+      };
+      const gas = await client.estimateContractGas(request as never);
+      return { call, gas: (gas * GAS_PERCENT) / 100n };
+    } catch (error) {
+      const reason = revertReason(error);
+      if (reason === null && sendRefusal(error) !== 'insufficientFunds') throw error;
+      const words = reason ? 'the contract would refuse a transaction' : 'the chain key cannot pay for gas';
+      log.error({ purpose: task.purpose, address: key.address, reason: reason ?? messageOf(error) }, words);
+      return { call: null, gas: 0n };
+    }
+  }
+
+  async #canPay(client: PublicClient, purpose: string, costWei: bigint): Promise<boolean> {
+    const { address } = this.#options.key;
+    const heldWei = await client.getBalance({ address });
+    if (heldWei >= costWei) return true;
+    const fields = { purpose, address, heldWei: `${heldWei}`, neededWei: `${costWei}` };
+    this.#options.log.error(
+      fields,
+      'the chain key cannot pay for gas: send coins to its address; nothing is lost meanwhile',
+    );
+    return false;
+  }
+
+  async #signed(
+    { terms }: Settlement,
+    purpose: string,
+    nonce: number,
+    call: ContractCall,
+    gas: bigint,
+    fees: Pick<SentTransaction, 'maxFeePerGasWei' | 'priorityFeeWei'>,
+  ): Promise<SentTransaction> {
+    const raw = (await this.#options.key.signTransaction({
+      type: 'eip1559',
+      chainId: terms.chainId,
+      to: terms.contract,
+      data: call.data,
+      nonce,
+      gas,
+      maxFeePerGas: fees.maxFeePerGasWei,
+      maxPriorityFeePerGas: fees.priorityFeeWei,
+    })) as Hex;
+    return { purpose, nonce, raw, hashes: [keccak256(raw)], ...fees, sentAtMs: this.#options.nowMs() };
+  }
+
+  /** Sends what is written down. Whatever a node says, it stays written down until the chain has settled the matter. */
+  async #broadcast(client: PublicClient, sent: SentTransaction): Promise<void> {
+    const { log, key } = this.#options;
+    const { purpose, nonce, raw } = sent;
+    try {
+      await client.sendRawTransaction({ serializedTransaction: raw });
+      log.info({ purpose, nonce, transactionHash: sent.hashes.at(-1) }, 'a transaction was sent');
+    } catch (error) {
+      const refusal = sendRefusal(error);
+      if (refusal === null) throw error;
+      if (refusal === 'insufficientFunds') {
+        log.error({ purpose, address: key.address }, 'the chain key cannot pay for gas: send coins to its address');
+      }
+      // The next step raises the fee at once.
+      if (refusal === 'underpriced') await writeSent(this.#options.pool, { ...sent, sentAtMs: 0 });
+    }
+  }
+}
