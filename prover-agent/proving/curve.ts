@@ -4,7 +4,9 @@
  * as many workers as the machine has cores.
  */
 import { Worker } from 'node:worker_threads';
-import type { CurveStep, CurveThreadData } from './curveThread.js';
+import type { CurveStep, CurveThreadData, CurveWork } from './curveThread.js';
+import { type ForeignGroup, multiExpAffine } from './msm/multiExp.js';
+import { WindowSums, type WindowTask } from './msm/windowSums.js';
 
 /** The part of ffjavascript's thread manager through which all heavy calls go. */
 interface ThreadManager {
@@ -13,20 +15,41 @@ interface ThreadManager {
   queueAction(steps: CurveStep[]): Promise<Uint8Array[]>;
 }
 
-/** Builds the curve with this many threads and puts it where snarkjs finds it. Once per thread of execution. */
+/** The parts of ffjavascript's curve that are replaced. */
+interface ForeignCurve {
+  tm: ThreadManager;
+  G1: ForeignGroup;
+  G2: ForeignGroup;
+}
+
+/**
+ * Builds the curve with this many threads, and with our own multi-exponentiation, and puts it where snarkjs finds it.
+ * Once per thread of execution.
+ */
 export async function installCurve(threads: number): Promise<void> {
   const { buildBn128 } = await import('ffjavascript');
-  const curve = (await buildBn128(true)) as unknown as { tm: ThreadManager };
+  const curve = (await buildBn128(true)) as unknown as ForeignCurve;
+  let runWindows: (task: WindowTask) => Promise<Uint8Array[]>;
   if (threads > 1) {
     const pool = new CurveThreads(curve.tm.code, threads);
     curve.tm.concurrency = threads;
-    curve.tm.queueAction = (steps) => pool.run(steps);
+    curve.tm.queueAction = (steps) => pool.run({ steps });
+    runWindows = (task) => pool.run({ task });
+  } else {
+    let sums: WindowSums | null = null;
+    runWindows = async (task) => {
+      sums ??= new WindowSums();
+      return sums.run(task);
+    };
+  }
+  for (const name of ['G1', 'G2'] as const) {
+    curve[name].multiExpAffine = multiExpAffine(name, curve[name], runWindows, threads);
   }
   (globalThis as { curve_bn128?: unknown }).curve_bn128 = curve;
 }
 
 interface Waiting {
-  steps: CurveStep[];
+  work: CurveWork;
   resolve(out: Uint8Array[]): void;
 }
 
@@ -48,9 +71,9 @@ class CurveThreads {
     }
   }
 
-  run(steps: CurveStep[]): Promise<Uint8Array[]> {
+  run(work: CurveWork): Promise<Uint8Array[]> {
     return new Promise((resolve) => {
-      this.#waiting.push({ steps: steps.map((step) => this.#share(step)), resolve });
+      this.#waiting.push({ work: this.#inSharedMemory(work), resolve });
       this.#handOut();
     });
   }
@@ -58,24 +81,31 @@ class CurveThreads {
   #handOut(): void {
     while (this.#idle.length > 0 && this.#waiting.length > 0) {
       const worker = this.#idle.pop()!;
-      const { steps, resolve } = this.#waiting.shift()!;
+      const { work, resolve } = this.#waiting.shift()!;
       worker.once('message', (out: Uint8Array[]) => {
         this.#idle.push(worker);
         resolve(out);
         this.#handOut();
       });
-      worker.postMessage(steps);
+      worker.postMessage(work);
     }
   }
 
-  #share(step: CurveStep): CurveStep {
-    if (!('buff' in step)) return step;
-    let shared = this.#shared.get(step.buff);
-    if (!shared) {
-      shared = new Uint8Array(new SharedArrayBuffer(step.buff.byteLength));
-      shared.set(step.buff);
-      this.#shared.set(step.buff, shared);
+  #inSharedMemory(work: CurveWork): CurveWork {
+    if ('steps' in work) {
+      return { steps: work.steps.map((step) => ('buff' in step ? { ...step, buff: this.#share(step.buff) } : step)) };
     }
-    return { ...step, buff: shared };
+    const { points, scalars } = work.task;
+    return { task: { ...work.task, points: this.#share(points), scalars: this.#share(scalars) } };
+  }
+
+  #share(bytes: Uint8Array): Uint8Array {
+    let shared = this.#shared.get(bytes);
+    if (!shared) {
+      shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+      shared.set(bytes);
+      this.#shared.set(bytes, shared);
+    }
+    return shared;
   }
 }

@@ -1,9 +1,10 @@
 /**
- * A thread of the curve: runs batches of WASM calls that a prover's main thread queues. Stands in for the workers that
+ * A thread of the curve: runs what a prover's main thread queues. Stands in for the workers that
  * ffjavascript would start itself, one for each core of the machine, whatever number of threads was asked for.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { wasmTools } from '#protocol/witness/webAssembly.js';
+import { WindowSums, type WindowTask } from './msm/windowSums.js';
 
 /** One step of a batch; `var` and `out` are places of the batch's own tables, sizes are bytes. */
 export type CurveStep =
@@ -12,6 +13,9 @@ export type CurveStep =
   | { cmd: 'SET'; var: number; buff: Uint8Array }
   | { cmd: 'CALL'; fnName: string; params: ({ var: number; offset?: number } | { val: number })[] }
   | { cmd: 'GET'; out: number; var: number; len: number };
+
+/** What a thread is asked to do: a batch of ffjavascript's, or some windows of a multi-exponentiation. */
+export type CurveWork = { steps: CurveStep[] } | { task: WindowTask };
 
 /** What a thread is started with: the curve's WASM code, and a name for web-worker's sake (see proverThread.ts). */
 export interface CurveThreadData {
@@ -76,5 +80,13 @@ class CurveMemory {
 if (parentPort) {
   const port = parentPort;
   const curve = new CurveMemory((workerData as CurveThreadData).code);
-  port.on('message', (steps: CurveStep[]) => port.postMessage(curve.run(steps)));
+  let sums: WindowSums | null = null;
+  port.on('message', (work: CurveWork) => {
+    if ('steps' in work) {
+      port.postMessage(curve.run(work.steps));
+    } else {
+      sums ??= new WindowSums();
+      port.postMessage(sums.run(work.task));
+    }
+  });
 }

@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ZkProtocol } from '#protocol/zkProof.js';
 import { installCurve } from '../curve.js';
 import type { ThreadSays } from '../killableThread.js';
+import { provingMilestones } from './provingMilestones.js';
 
 /** What the thread is started with. */
 export interface SnarkjsThreadData {
@@ -30,33 +31,11 @@ export type SnarkjsRequest =
 /** A zkProof as snarkjs made it, or whether one verifies. */
 export type SnarkjsResult = { zkProof: unknown; holds: null } | { zkProof: null; holds: boolean };
 
-/**
- * How far the work is when snarkjs says these words, in parts per million. Groth16: measured on the transfer rollup, one
- * thread; for other circuits it is near enough, since all of it grows with the size. PLONK and FFLONK: their rounds,
- * of which the third is the longest.
- */
-const GROTH16_MILESTONES: ReadonlyMap<string, number> = new Map([
-  ['Building ABC', 30_000],
-  ['Join ABC', 210_000],
-  ['Reading A Points', 220_000],
-  ['Reading B1 Points', 340_000],
-  ['Reading B2 Points', 430_000],
-  ['Reading C Points', 730_000],
-  ['Reading H Points', 860_000],
-]);
-const ROUND_MILESTONES: ReadonlyMap<string, number> = new Map([
-  ['> ROUND 1', 30_000],
-  ['> ROUND 2', 250_000],
-  ['> ROUND 3', 400_000],
-  ['> ROUND 4', 800_000],
-  ['> ROUND 5', 850_000],
-]);
-
 if (parentPort) {
   const port = parentPort;
   const { protocol, zkey, verificationKey, threads } = workerData as SnarkjsThreadData;
   const say = (says: ThreadSays<SnarkjsResult>) => port.postMessage(says);
-  const milestones = protocol === 'groth16' ? GROTH16_MILESTONES : ROUND_MILESTONES;
+  const milestones = provingMilestones(protocol, threads);
   const hear = (words: string) => {
     const progressPpm = milestones.get(words);
     if (progressPpm !== undefined) say({ kind: 'progress', progressPpm });
