@@ -20,6 +20,21 @@ struct BalanceRoot {
     uint64 treeSize;
 }
 
+/// Items of a job set with their zkProofs, all of one circuit.
+struct Batch {
+    bytes32 setId;
+    /// `epoch` of the set's JobSetCommitted.
+    uint64 committedEpoch;
+    /// Index of the first item: a multiple of the smallest power of two that is not below the number of items.
+    uint256 firstIndex;
+    /// Where the circuit's verification key lies: see `storeKey`.
+    address keyAt;
+    /// For each item the words of A, B, C, its public signals, and payee << 96 | amountWei; at most 256 items.
+    uint256[] items;
+    /// From the smallest subtree that holds all these items up.
+    Sibling[] siblings;
+}
+
 /// Holds a market's money: one token, ETH or an ERC-20. All amounts are in the token's smallest unit, here called wei.
 ///
 /// Everything is counted from the beginning and only rises, so that nothing can be paid twice, in whatever order: an
@@ -44,6 +59,7 @@ interface ISettlement {
     /// In exit: a deposit, or the part of it that the last root does not hold, went back to its account.
     event DepositRefunded(address indexed account, uint256 startWei, uint256 amountWei);
     event JobSetCommitted(bytes32 indexed setId, bytes32 itemsRoot, uint128 totalWei, uint64 epoch);
+    event KeyStored(bytes32 indexed keyHash, address place);
     /// Bit i of `settledBits` is item `firstIndex + i`: these were settled now, and earned `amountWei` together.
     event JobsSettled(bytes32 indexed setId, uint256 firstIndex, uint256 settledBits, uint256 amountWei);
     event EarningsPaid(address indexed payee, uint256 amountWei);
@@ -59,8 +75,8 @@ interface ISettlement {
     error ExitNotBegun();
     error ZeroAddress();
     error ZeroAmount();
-    /// A delay given at deployment is zero.
-    error ZeroDelay();
+    /// A delay given at deployment is zero, or longer than ten years.
+    error WrongDelay();
     /// The token's address has no code.
     error NotAToken();
     /// The value sent is not the amount said, or a token's market was sent ETH.
@@ -94,8 +110,10 @@ interface ISettlement {
     error WrongJobSet();
     /// No root has been posted since the set was committed, so its money may still be in the last root.
     error RootNotPostedYet();
-    /// The number of words does not fit the key, is 0 or above 256 items, or the key is too short.
+    /// No items, too many (256 of a batch, 16,384 of a set), or not as many words as the key asks for.
     error WrongItems();
+    /// What lies there, or was to be stored, is no key: too short, or not a whole number of points.
+    error WrongKey();
     /// The items do not begin at a multiple of the smallest power of two that holds them.
     error NotAligned();
     error SignalAboveModulus();
@@ -112,9 +130,10 @@ interface ISettlement {
 
     // Withdrawals while the market lives. They emit no event, so that they stay under 40,000 gas: read `withdrawnWei`.
 
-    /// Pays the sender up to `cumulativeWei`, what it may have taken in all, by the coordinator's voucher.
+    /// Pays the sender up to `cumulativeWei`, what it may have taken in all, by the coordinator's voucher. Of all names that
+    /// say so this one has the lowest selector, so that the contract looks for it first.
     /// @param r,vs the EIP-712 signature of `Voucher(address account,uint256 cumulativeWei)` in EIP-2098's form
-    function withdraw(uint256 cumulativeWei, bytes32 r, bytes32 vs) external;
+    function withdrawFunds(uint256 cumulativeWei, bytes32 r, bytes32 vs) external;
 
     /// The same for an account that has no gas: anybody may send it, the account is paid.
     function withdrawFor(address account, uint256 cumulativeWei, bytes32 r, bytes32 vs) external;
@@ -142,24 +161,19 @@ interface ISettlement {
     /// @param setId the block's id
     /// @param itemsRoot root hash of the sum tree over the items, in the order of their jobs
     /// @param totalWei the sum at that root
-    function commitJobSet(bytes32 setId, bytes32 itemsRoot, uint128 totalWei) external;
+    /// @param itemCount number of items, at most 16,384
+    function commitJobSet(bytes32 setId, bytes32 itemsRoot, uint128 totalWei, uint256 itemCount) external;
 
-    /// Checks the Groth16 zkProofs of items `firstIndex`, `firstIndex + 1`, ... of a set, all of one circuit, and credits
-    /// their payees. Anybody may call it. Items that are settled already are skipped. One invalid zkProof fails the call.
-    /// @param committedEpoch `epoch` of the set's JobSetCommitted
-    /// @param firstIndex a multiple of the smallest power of two that is not below the number of items
-    /// @param verificationKey words of alpha, beta, gamma, delta, IC: x and y, those of G2 with the imaginary part first
-    /// @param items for each item the words of A, B, C, its public signals, and payee << 96 | amountWei; at most 256 items
-    /// @param siblings from the smallest subtree that holds all these items up
+    /// Stores a verification key as the code of a contract, once for each circuit: read from there it costs a batch 9,000 gas
+    /// less than as an argument. Anybody may do it. The key is not judged: an item names the hash of the one that counts.
+    /// @param words of alpha, beta, gamma, delta, IC: x and y, those of G2 with the imaginary part first
+    /// @return place what a batch is given as `keyAt`: one byte 0, then the words
+    function storeKey(uint256[] calldata words) external returns (address place);
+
+    /// Checks the Groth16 zkProofs of a batch and credits their payees. Anybody may call it. Items that are settled already
+    /// are skipped: their zkProofs are not looked at. One invalid zkProof among the others fails the call.
     /// @return settledCount how many items were settled now
-    function settleBatch(
-        bytes32 setId,
-        uint64 committedEpoch,
-        uint256 firstIndex,
-        uint256[] calldata verificationKey,
-        uint256[] calldata items,
-        Sibling[] calldata siblings
-    ) external returns (uint256 settledCount);
+    function settleBatch(Batch calldata batch) external returns (uint256 settledCount);
 
     /// Pays a payee what settled jobs have earned it. Anybody may send it.
     function payEarnings(address payee) external;
@@ -194,10 +208,12 @@ interface ISettlement {
     function withdrawnWei(address account) external view returns (uint256);
     /// What settled jobs have earned a payee, and how much of it was paid, in all.
     function earnings(address payee) external view returns (uint128 earnedWei, uint128 paidWei);
-    /// keccak256(itemsRoot, totalWei, committedEpoch) of a set, as three words; 0 without one.
+    /// keccak256 of itemsRoot, totalWei and committedEpoch of a set, a word each; 0 without one.
     function jobSets(bytes32 setId) external view returns (bytes32);
-    /// Bit i is item `256 * word + i` of the set.
-    function settledBits(bytes32 setId, uint256 word) external view returns (uint256);
+    /// Where a key is stored, by the hash of its words; 0 for nowhere.
+    function keyAt(bytes32 keyHash) external view returns (address);
+    /// Bit i says that item `256 * word + i` of the set waits to be settled.
+    function openBits(bytes32 setId, uint256 word) external view returns (uint256);
     /// EIP-712's separator: name "Understudy settlement", version "1", this chain, this contract.
     function domainSeparator() external view returns (bytes32);
 }
