@@ -20,16 +20,29 @@ export interface Page {
 /** Clearings that are looked through for one page of a prover's jobs: each may have many awards. */
 const CLEARINGS_MAX = 200;
 
-/** A job's stored state without what makes it long, and when the zkProof that counts came in. */
+/** A job's stored state without what makes it long, and of the zkProof that ended it whose it was and what it earned. */
 const BRIEF = `
   jobs.state - '{publicSignals,inputHash,submissions,pool}'::text[] AS state,
-  (SELECT (one->>'receivedAtMs')::bigint FROM jsonb_array_elements(jobs.state->'submissions') AS one
-    WHERE one->>'verdict' = 'valid' LIMIT 1) AS received_at_ms,
-  blocks.requester, blocks.submitted_at_ms`;
+  blocks.requester, blocks.submitted_at_ms, counted.received_at_ms, counted.deliverer,
+  (SELECT one->>'priceWei' FROM jsonb_array_elements(jobs.state->'pool'->'commitments') AS one
+    WHERE one->>'submissionId' = counted.submission_id LIMIT 1) AS pool_price`;
+
+/** The zkProof that ended a job: of those that are valid, the one with the earliest claim. */
+const COUNTED = `
+  LEFT JOIN LATERAL (
+    SELECT (one->>'receivedAtMs')::bigint AS received_at_ms, one->>'prover' AS deliverer,
+      one->>'submissionId' AS submission_id
+    FROM jsonb_array_elements(jobs.state->'submissions') AS one
+    WHERE one->>'verdict' = 'valid' ORDER BY (one->>'claimIndex')::bigint LIMIT 1
+  ) AS counted ON true`;
+
+type FromOutside = 'requester' | 'submittedAtMs' | 'receivedAtMs' | 'awardEntryIndex' | 'deliverer' | 'poolPriceWei';
 
 interface BriefRow {
-  state: Omit<JobBrief, 'requester' | 'submittedAtMs' | 'receivedAtMs' | 'awardEntryIndex'>;
+  state: Omit<JobBrief, FromOutside>;
   received_at_ms: string | null;
+  deliverer: string | null;
+  pool_price: string | null;
   requester: string;
   submitted_at_ms: string;
   award_index: string | null;
@@ -62,26 +75,34 @@ export class BrowseReads {
       `SELECT ${BRIEF}, NULL AS award_index
        FROM (SELECT * FROM blocks WHERE submitted_at_ms < $1 AND ($3::text IS NULL OR requester = $3)
              ORDER BY submitted_at_ms DESC, block_id LIMIT $2) AS blocks
-       JOIN jobs USING (block_id)
+       JOIN jobs USING (block_id) ${COUNTED}
        ORDER BY submitted_at_ms DESC, block_id, job_index LIMIT $2`,
       [before, limit + 1, requester],
     );
     return wholeGroups(rows, limit, (row) => BigInt(row.submitted_at_ms)).map(briefOf);
   }
 
-  /** Jobs that a prover was awarded: every award locks a bond, and postings are found by their account. */
+  /**
+   * Jobs that a prover was awarded or has committed to in the pool: both lock a bond, and postings are found by their
+   * account. A job that it has committed to again and again stands where it did so last.
+   */
   async jobsOf(prover: Address, { before, limit }: Page): Promise<JobBrief[]> {
     const { rows } = await this.#pool.query<BriefRow>(
       `WITH cleared AS (
          SELECT DISTINCT entry_index FROM postings
          WHERE from_account = $1 AND entry_index < $3 AND why = 'bondLocked' ORDER BY entry_index DESC LIMIT $5
+       ), leaves AS MATERIALIZED (
+         SELECT entry_index, leaf::jsonb AS leaf FROM cleared JOIN entries ON entries.index = entry_index
        ), won AS (
-         SELECT cleared.entry_index AS award_index, award->>'jobId' AS job_id
-         FROM cleared JOIN entries ON entries.index = cleared.entry_index
-         CROSS JOIN LATERAL jsonb_array_elements(entries.leaf::jsonb->'awards') AS award
-         WHERE $2 IN (award->'primary'->>'prover', award->'backup'->>'prover')
+         SELECT max(locked.entry_index) AS award_index, job_id FROM (
+           SELECT entry_index, award->>'jobId' AS job_id
+           FROM leaves CROSS JOIN LATERAL jsonb_array_elements(leaf->'awards') AS award
+           WHERE $2 IN (award->'primary'->>'prover', award->'backup'->>'prover')
+           UNION ALL
+           SELECT entry_index, leaf->'message'->>'jobId' FROM leaves WHERE leaf->>'type' = 'poolCommitted'
+         ) AS locked GROUP BY job_id
        )
-       SELECT ${BRIEF}, won.award_index FROM won JOIN jobs USING (job_id) JOIN blocks USING (block_id)
+       SELECT ${BRIEF}, won.award_index FROM won JOIN jobs USING (job_id) JOIN blocks USING (block_id) ${COUNTED}
        ORDER BY won.award_index DESC, jobs.job_index LIMIT $4`,
       [`account:${prover}`, prover, before, limit + 1, Math.min(limit + 1, CLEARINGS_MAX)],
     );
@@ -138,6 +159,8 @@ function briefOf(row: BriefRow): JobBrief {
     requester: row.requester as Address,
     submittedAtMs: Number(row.submitted_at_ms),
     receivedAtMs: row.received_at_ms === null ? null : Number(row.received_at_ms),
+    deliverer: row.deliverer as Address | null,
+    poolPriceWei: row.pool_price,
     awardEntryIndex: row.award_index === null ? null : Number(row.award_index),
   };
 }

@@ -30,7 +30,8 @@ export const BROWSE_ROUTES = {
   listProverJobs: {
     method: 'GET',
     path: '/v1/provers/:address/jobs',
-    summary: 'Jobs in brief that a prover was awarded, newest award first; `before` is the last awardEntryIndex seen.',
+    summary:
+      'Jobs in brief that a prover was awarded or has committed to in the pool, newest first; `before` is the last awardEntryIndex seen.',
     params: z.strictObject({ address: addressSchema }),
     query: z.strictObject(page),
     response: jobs,

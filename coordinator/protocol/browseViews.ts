@@ -1,7 +1,7 @@
 /** What the routes of browseRoutes.ts answer: see views.ts for the conventions. */
 import { z } from 'zod';
 import { postingSchema } from './ledger.js';
-import { addressSchema, labelSchema, unixMsSchema } from './units.js';
+import { addressSchema, labelSchema, unixMsSchema, weiSchema } from './units.js';
 import { jobViewSchema } from './views.js';
 
 /** A registered prover. */
@@ -21,7 +21,11 @@ export const jobBriefSchema = z.strictObject({
   submittedAtMs: unixMsSchema,
   /** When the zkProof that was accepted came in; null before. */
   receivedAtMs: z.nullable(unixMsSchema),
-  /** The entry that awarded it; null where nobody asked for it. */
+  /** Whose zkProof that was; null before. */
+  deliverer: z.nullable(addressSchema),
+  /** What it earned, when it came from the pool. */
+  poolPriceWei: z.nullable(weiSchema),
+  /** The entry that awarded it, or took the prover's newest commitment to its pool; null where nobody asked for it. */
   awardEntryIndex: z.nullable(z.int().min(0)),
 });
 export type JobBrief = z.infer<typeof jobBriefSchema>;

@@ -1,9 +1,9 @@
 import { pathOf } from '#protocol/client.js';
 import { type Entry, type EntryType, parseEntry } from '#protocol/entries.js';
+import { EventStreamParser } from '#protocol/eventStream.js';
 import { ROUTES } from '#protocol/routes.js';
 import { BACKOFF_MS, backoffMs, pause } from '../backoff.js';
 import { type AgentLog, messageOf } from '../log.js';
-import { EventStreamParser } from './eventStream.js';
 
 /** Silence after which a connection is given up; the coordinator says something every 10 s. */
 export const FEED_SILENCE_MS = 30_000;

@@ -345,8 +345,13 @@ describe('the way of a block over HTTP', () => {
     expect(await call('commitToPool', { body: await signed(prover, 'PoolCommit', message) })).toEqual(committed);
     const { digest } = await call('submitProof', { body });
     await market.driver.judge(jobId, digest as Hex, true);
-    expect(await call('getJob', { params })).toMatchObject({ outcome: 'proven', deliveredBy: 'pool' });
+    const delivered = await call('getJob', { params });
+    expect(delivered).toMatchObject({ outcome: 'proven', deliveredBy: 'pool' });
     expect((await call('listPool', {})).jobs).toEqual([]);
+    const { jobs: held } = await call('listProverJobs', { params: { address: prover.address }, query: {} });
+    const { entryIndex, priceWei } = delivered.pool!.commitments[0]!;
+    const brief = { jobId, deliverer: prover.address, poolPriceWei: priceWei, awardEntryIndex: entryIndex };
+    expect(held.filter((job) => job.jobId === jobId)).toMatchObject([brief]);
   });
 
   it('tells every version of the parameters', async () => {
@@ -372,6 +377,9 @@ describe('the way of a block over HTTP', () => {
     const { provers: registered } = await call('listProvers', { query: { limit: 2 } });
     expect(registered.map(({ prover }) => provers.has(prover))).toEqual([true, true]);
     const [prover] = jobs.map(({ primary }) => primary!.prover);
+    const sides = jobs.map((job) => (job.deliveredBy === 'primary' ? job.primary : job.backup)!.prover);
+    expect(jobs.map(({ deliverer }) => deliverer)).toEqual(sides);
+    expect(jobs.every(({ poolPriceWei }) => poolPriceWei === null)).toBe(true);
     const won = await call('listProverJobs', { params: { address: prover! }, query: {} });
     expect(won.jobs.map((job) => job.jobId)).toContain(jobs[0]!.jobId);
     const before = won.jobs.at(-1)!.awardEntryIndex!;

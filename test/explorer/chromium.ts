@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 /** Where systems put Chromium. `CHROMIUM` names another place. */
 const PLACES = [
@@ -34,4 +35,30 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
     }
   });
   return { page, complaints };
+}
+
+/** Waits for a text on the page, and gives what stands in the main part as it is seen. */
+export async function mainText(page: Page, text: string | RegExp): Promise<string> {
+  await page.locator('main').getByText(text).first().waitFor();
+  // biome-ignore lint/performance/useDomNodeTextContent: as it is seen, with spaces between cells
+  return (await page.locator('main').innerText()).replace(/[\u202f\u2009\t\n ]+/g, ' ');
+}
+
+/** Opens a view in a fresh browser profile; `done` ends it and tells that nothing went wrong on the way. */
+export async function openView(
+  browser: Browser,
+  url: string,
+  hash: string,
+  options: Parameters<typeof openPage>[1] = {},
+) {
+  const { page, complaints } = await openPage(browser, options);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await page.goto(`${url}/${hash}`);
+  const done = async () => {
+    await page.close();
+    expect(complaints).toEqual([]);
+    expect(asked.filter((one) => !one.startsWith(`${url}/`))).toEqual([]);
+  };
+  return { page, asked, done };
 }

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCheckpoint, signCheckpoint } from '#protocol/log/checkpoint.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { type ApiMarket, openApiMarket } from '../setup/apiMarket.js';
 import { OPERATOR } from '../setup/testOperator.js';
 import { type BusyMarket, bidAll, makeBusy } from './busyMarket.js';
-import { CHROMIUM, openBrowser, openPage } from './chromium.js';
+import { CHROMIUM, mainText, openBrowser, openPage, openView } from './chromium.js';
 
 /** Bytes of all files of the page together, as they travel. */
 const PAGE_BYTES_MAX = 250 * 1024;
@@ -18,13 +18,6 @@ const WAIT = { timeout: 30_000 };
 let market: ApiMarket;
 let busy: BusyMarket;
 let browser: Browser;
-
-/** Waits for a text on the page, and gives what stands in the main part. */
-async function mainText(page: Page, text: string | RegExp): Promise<string> {
-  await page.locator('main').getByText(text).first().waitFor();
-  // biome-ignore lint/performance/useDomNodeTextContent: as it is seen, with spaces between cells
-  return (await page.locator('main').innerText()).replace(/[\u202f\u2009\t\n]+/g, ' ');
-}
 
 describe.skipIf(!CHROMIUM)('the explorer', () => {
   beforeAll(async () => {
@@ -39,19 +32,8 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     await market?.close();
   });
 
-  /** Opens a view in a fresh browser profile; `done` ends it and tells that nothing went wrong on the way. */
-  async function view(hash: string, options: Parameters<typeof openPage>[1] = {}) {
-    const { page, complaints } = await openPage(browser, options);
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
-    await page.goto(`${market.url}/${hash}`);
-    const done = async () => {
-      await page.close();
-      expect(complaints).toEqual([]);
-      expect(asked.filter((url) => !url.startsWith(`${market.url}/`))).toEqual([]);
-    };
-    return { page, asked, done };
-  }
+  const view = (hash: string, options: Parameters<typeof openView>[3] = {}) =>
+    openView(browser, market.url, hash, options);
 
   it('is small, comes from one place, and forbids everything else', async () => {
     const answer = await fetch(`${market.url}/`, { headers: { accept: 'text/html' } });
@@ -134,25 +116,92 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     await done();
   });
 
-  it('fits a phone, and goes by the keyboard', async () => {
-    const { page, done } = await view('', { viewport: { width: 360, height: 700 } });
+  /** A place in each view. */
+  const hashes = () => {
     const [prover] = [...busy.provers.keys()];
-    const hashes = ['', `block/${busy.provenBlockId}`, `round/${busy.provenBlockId}.r0`, `prover/${prover}`, 'log'];
-    for (const hash of hashes) {
+    const { provenBlockId, openRoundId, requester } = busy;
+    const rounds = [`round/${provenBlockId}.r0`, `round/${openRoundId}`];
+    return ['', `block/${provenBlockId}`, ...rounds, `prover/${prover}`, `requester/${requester.address}`, 'log'];
+  };
+
+  it('fits a phone', async () => {
+    const { page, done } = await view('', { viewport: { width: 360, height: 700 } });
+    for (const hash of hashes()) {
       await page.goto(`${market.url}/#/${hash}`);
       await page.locator('main .panel').first().waitFor();
       expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     }
-    await page.locator('body').press('Tab');
+    await done();
+  });
+
+  it('goes by the keyboard: everything in its order, and always seen where one is', async () => {
+    const { page, done } = await view('');
+    await page.getByText('Newest blocks').waitFor();
+    await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     expect(await page.evaluate('document.activeElement.id')).toBe('content');
+    for (const hash of hashes()) {
+      await page.goto(`${market.url}/#/${hash}`);
+      await page.locator('main .panel').first().waitFor();
+      await expect.poll(() => page.getByText('checking…').count(), WAIT).toBe(0);
+      expect(await page.evaluate('document.activeElement.id')).toMatch(/^(content)?$/);
+      const stops: string = await page.evaluate(MARK_STOPS);
+      await page.evaluate('document.activeElement.blur()');
+      for (const stop of stops.split(' ')) {
+        await page.keyboard.press('Tab');
+        expect(await page.evaluate(FOCUSED)).toEqual({ stop, isOutlined: true, isInView: true });
+      }
+    }
     await page.getByRole('searchbox').focus();
     await page.keyboard.type(`${busy.provenBlockId}.2`);
     await page.keyboard.press('Enter');
     await page.locator('.track.here').waitFor();
+    expect(await page.evaluate('[document.activeElement.id, scrollY]')).toEqual(['content', 0]);
     await done();
   });
+
+  it('is nowhere but where it says: what is no place is said to be none', async () => {
+    const { page, done } = await view('#/%E0%A4%A');
+    await mainText(page, 'There is nothing at #/%E0%A4%A');
+    await page.goto(`${market.url}/#/block/0x${'9'.repeat(64)}`);
+    await mainText(page, 'could not be read');
+    await page.goto(`${market.url}/#/log/999999999999999`);
+    expect(await mainText(page, 'There is no entry 999999999999999 yet')).toMatch(/of \d+ entries/);
+    await page.getByRole('searchbox').fill('no id');
+    await page.keyboard.press('Enter');
+    await page.getByText('This is not an id, an address or a number').waitFor({ state: 'attached' });
+    await done();
+  });
+
+  it('shows what is wrong in place of a view that cannot be drawn, and goes on elsewhere', async () => {
+    const { page } = await openPage(browser);
+    await page.addInitScript('Number.prototype.toFixed = () => { throw new Error("no digits"); }');
+    await page.goto(market.url);
+    await mainText(page, 'This view could not be drawn: no digits');
+    await page.getByRole('link', { name: 'Log', exact: true }).click();
+    await mainText(page, '✓ yes');
+    await page.close();
+  });
 });
+
+/** Numbers all that the keyboard comes to, in the order of the page, and gives the numbers. */
+const MARK_STOPS = `(() => {
+  const all = [...document.querySelectorAll('a[href], button:not(:disabled), input, summary, textarea, [tabindex="0"]')];
+  const seen = all.filter((one) => one.checkVisibility() && one.tabIndex >= 0);
+  seen.forEach((one, at) => { one.dataset.stop = String(at); });
+  return seen.map((_, at) => at).join(' ');
+})()`;
+
+/** Which of them has the focus, and whether that can be seen. */
+const FOCUSED = `(() => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  const { top, bottom, left, right } = document.activeElement.getBoundingClientRect();
+  return {
+    stop: document.activeElement.dataset.stop,
+    isOutlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1,
+    isInView: bottom > 0 && top < innerHeight && right > 0 && left < innerWidth,
+  };
+})()`;
 
 describe.skipIf(!CHROMIUM)('the explorer of a market that moves', () => {
   beforeAll(async () => {

@@ -25,6 +25,7 @@ import { tinySamples } from '../fixtures/tinyCircuit.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { JournalExecutor } from './journalExecutor.js';
 import { DOMAIN, ETH, MarketDriver, type Party } from './marketDriver.js';
+import { OPERATOR } from './testOperator.js';
 
 export interface ApiMarket {
   app: FastifyInstance;
@@ -55,11 +56,16 @@ export const SAMPLE = { publicSignals: ['1', '2', '3'], inputHash: contentHashOf
 /**
  * Opens a market and serves it on a free port of the loopback.
  * @param samples - from which challenges are drawn; none: nobody needs to pass one
+ * @param place - whose market it is, and where it is served
  */
-export async function openApiMarket(options: ApiOptions = {}, samples: (typeof SAMPLE)[] = []): Promise<ApiMarket> {
+export async function openApiMarket(
+  options: ApiOptions = {},
+  samples: (typeof SAMPLE)[] = [],
+  place = { operator: OPERATOR, port: 0 },
+): Promise<ApiMarket> {
   const database = await createTestDatabase();
-  const executor = await JournalExecutor.open(database.pool);
-  const driver = await new MarketDriver(executor).open({}, samples);
+  const executor = await JournalExecutor.open(database.pool, place.operator);
+  const driver = await new MarketDriver(executor).open({}, samples, place.operator);
   const failures: ApiMarket['failures'] = [];
   const log = { error: (message: string, fields: Record<string, unknown>) => void failures.push({ message, fields }) };
   const heavyWork = createHeavyWork({ domain: DOMAIN });
@@ -92,7 +98,7 @@ export async function openApiMarket(options: ApiOptions = {}, samples: (typeof S
     log,
     options: { checkResponses: true, ...options },
   };
-  let app = await serve(deps, 0);
+  let app = await serve(deps, place.port);
   const { port } = app.server.address() as AddressInfo;
   const host = `127.0.0.1:${port}`;
   const restart = async (whileDown: () => Promise<void> = async () => {}) => {

@@ -16,11 +16,11 @@ export class JournalExecutor implements Executor {
   journal!: Journal;
   readonly errors: string[] = [];
 
-  static async open(pool: Pool): Promise<JournalExecutor> {
+  static async open(pool: Pool, operatorKey = OPERATOR): Promise<JournalExecutor> {
     const executor = new JournalExecutor();
     executor.journal = await openJournal({
       pool,
-      operatorKey: OPERATOR,
+      operatorKey,
       nowMs: () => executor.nowMs,
       log: { error: (_fields, message) => executor.errors.push(message) },
     });

@@ -122,13 +122,17 @@ export class MarketDriver {
    * Opens the market with one circuit.
    * @param samples - statements that challenges are drawn from; none: nobody needs to pass one
    */
-  async open(parameters: Partial<Parameters> = {}, samples: Circuit['samples'] = []): Promise<this> {
+  async open(
+    parameters: Partial<Parameters> = {},
+    samples: Circuit['samples'] = [],
+    { origin, logKey } = OPERATOR,
+  ): Promise<this> {
     await this.run({
       kind: 'openMarket',
       market: {
-        origin: OPERATOR.origin,
+        origin,
         ...DOMAIN,
-        logKey: OPERATOR.logKey,
+        logKey,
         faucet: true,
         parameters: { ...DEFAULT_PARAMETERS, ...parameters },
       },

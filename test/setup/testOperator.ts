@@ -5,7 +5,12 @@ import { operatorKeyOf } from '#journal/operatorKey.js';
 const PKCS8_PREFIX = '302e020100300506032b657004220420';
 
 /** The operator of test markets: the same key in every run, as in the protocol page's example market. */
-export const OPERATOR = operatorKeyOf(
-  createPrivateKey({ key: Buffer.from(PKCS8_PREFIX + '07'.repeat(32), 'hex'), format: 'der', type: 'pkcs8' }),
-  'test.example/market',
-);
+export const OPERATOR = operatorOf('07');
+
+/** Somebody else, who runs a market of the same name. */
+export const OTHER_OPERATOR = operatorOf('08');
+
+function operatorOf(byte: string) {
+  const key = Buffer.from(PKCS8_PREFIX + byte.repeat(32), 'hex');
+  return operatorKeyOf(createPrivateKey({ key, format: 'der', type: 'pkcs8' }), 'test.example/market');
+}

@@ -1,5 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { RegisteredProver } from '#protocol/browseViews.js';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { PAGE_MAX } from '#protocol/views.js';
 import { LogWatch } from './check/logWatch.js';
 import { acceptKey, replacedKey } from './check/seenCheckpoints.js';
@@ -8,8 +7,10 @@ import { client } from './data/client.js';
 import { live } from './data/live.js';
 import { MarketContext, type MarketFacts } from './data/marketContext.js';
 import { findPlace, hrefs, type Place, usePlace } from './data/place.js';
+import { ProverNames } from './data/proverNames.js';
 import { useData } from './data/useData.js';
 import { useLive } from './data/useLive.js';
+import { Boundary } from './parts/boundary.js';
 import { Notice } from './parts/notice.js';
 import { BlockView } from './views/blockView.js';
 import { LogView } from './views/logView.js';
@@ -21,7 +22,12 @@ import { RoundPage } from './views/roundPage.js';
 /** How often the clock and the size of the log are asked for, beside the feed, in milliseconds. */
 const LOOK_MS = 15_000;
 
-const CONNECTION = { connecting: '○ Connecting', live: '● Live', broken: '○ Reconnecting…' } as const;
+const CONNECTION = {
+  connecting: '○ Connecting',
+  live: '● Live',
+  broken: '○ Reconnecting…',
+  paused: '○ Paused',
+} as const;
 
 /** The frame of the page: reads what all views need, follows the feed, watches the log. */
 export function App() {
@@ -31,12 +37,6 @@ export function App() {
     const timer = setInterval(reload, LOOK_MS);
     return () => clearInterval(timer);
   }, [reload]);
-  const treeSize = value?.market.treeSize;
-  useEffect(() => {
-    if (treeSize === undefined) return;
-    live.start(treeSize);
-    live.expect(treeSize);
-  }, [treeSize]);
   if (!value) {
     return (
       <main>
@@ -46,21 +46,19 @@ export function App() {
   }
   return (
     <MarketContext.Provider value={value}>
-      <Frame facts={value} />
+      <Frame facts={value} key={value.market.logKey} />
     </MarketContext.Provider>
   );
 }
 
 async function readFacts(): Promise<MarketFacts> {
+  const seen = live.newest;
   const [market, { provers }] = await Promise.all([
     client.call('getMarket', {}),
     client.call('listProvers', { query: { limit: PAGE_MAX } }),
   ]);
-  return {
-    market,
-    clockAheadMs: market.nowMs - Date.now(),
-    provers: new Map<string, RegisteredProver>(provers.map((one) => [one.prover, one])),
-  };
+  live.follow(market.logKey, market.treeSize, seen);
+  return { market, clockAheadMs: market.nowMs - Date.now(), names: new ProverNames(provers) };
 }
 
 function Frame({ facts: { market } }: { facts: MarketFacts }) {
@@ -70,6 +68,7 @@ function Frame({ facts: { market } }: { facts: MarketFacts }) {
   useEffect(() => {
     document.title = `${place.view === 'market' ? '' : `${place.view} · `}Understudy · ${origin}`;
   }, [place, origin]);
+  useArrival(placeKey(place));
   return (
     <>
       <button type="button" class="skip" onClick={skip}>
@@ -94,7 +93,9 @@ function Frame({ facts: { market } }: { facts: MarketFacts }) {
       </header>
       <Alarms watch={watch} logKey={logKey} />
       <main id="content" tabIndex={-1}>
-        <View place={place} watch={watch} />
+        <Boundary key={placeKey(place)}>
+          <View place={place} watch={watch} />
+        </Boundary>
       </main>
       <footer>
         Times are of this machine’s time zone. The entries, awards and checkpoints shown here can be checked without
@@ -102,6 +103,22 @@ function Frame({ facts: { market } }: { facts: MarketFacts }) {
       </footer>
     </>
   );
+}
+
+/** The same for all that is shown in one view: jobs of a block, windows of the log. */
+function placeKey(place: Place): string {
+  return 'id' in place ? `${place.view} ${place.id}` : place.view;
+}
+
+/** A new view begins at its top, also for whoever goes by the keyboard: the link that led here is gone. */
+function useArrival(key: string): void {
+  const arrived = useRef(key);
+  useEffect(() => {
+    if (arrived.current === key) return;
+    arrived.current = key;
+    scrollTo(0, 0);
+    document.getElementById('content')?.focus({ preventScroll: true });
+  }, [key]);
 }
 
 /** No link: the part of the address behind # is the view's. */

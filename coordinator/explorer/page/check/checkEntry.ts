@@ -1,14 +1,17 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { parseEntry } from '#protocol/entries.js';
+import { ENTRY_SCHEMAS, parseEntry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { entryLeafHash } from '#protocol/log/logLeaf.js';
 import { client } from '../data/client.js';
 import type { LogWatch } from './logWatch.js';
 
-/** What a check of one entry came to. `treeSize` and `path` are those of the inclusionProof. */
+/**
+ * What a check of one entry came to. `treeSize` and `path` are those of the inclusionProof. `isKnown`: its type is one of
+ * this page's; a newer market may have others, and they are in the tree all the same.
+ */
 export type EntryCheck =
-  | { ok: true; leafHash: string; treeSize: number; pathLength: number }
+  | { ok: true; leafHash: string; treeSize: number; pathLength: number; isKnown: boolean }
   | { ok: false; leafHash: string; fault: string };
 
 /**
@@ -32,12 +35,21 @@ export async function checkEntry(watch: LogWatch, index: number, leaf: string): 
         `coordinator's inclusionProof is for ${answer.leafHash.slice(0, 12)}….`,
     );
   }
-  return shape ? broken(shape) : { ok: true, leafHash: hex, treeSize: size, pathLength: path.length };
+  if (shape !== null) return broken(shape);
+  return { ok: true, leafHash: hex, treeSize: size, pathLength: path.length, isKnown: isKnownType(leaf) };
+}
+
+function isKnownType(leaf: string): boolean {
+  const { type } = JSON.parse(leaf) as { type: unknown };
+  return Object.hasOwn(ENTRY_SCHEMAS, String(type));
 }
 
 function shapeFlaw(leaf: string): string | null {
   try {
-    return canonicalJson(parseEntry(JSON.parse(leaf))) === leaf ? null : 'The entry is not written canonically.';
+    const value: unknown = JSON.parse(leaf);
+    const isTyped = typeof (value as { type?: unknown } | null)?.type === 'string';
+    const entry = isTyped && !isKnownType(leaf) ? value : parseEntry(value);
+    return canonicalJson(entry) === leaf ? null : 'The entry is not written canonically.';
   } catch (error) {
     return `This is not an entry of the protocol: ${error instanceof Error ? error.message : error}`;
   }

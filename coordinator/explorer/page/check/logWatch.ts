@@ -97,11 +97,16 @@ export class LogWatch {
     const flaw = seen && (await contradiction(seen.newest, checkpoint));
     if (flaw) return this.#break(flaw);
     const since = remember(this.#logKey, checkpoint, Date.now());
-    if (checkpoint.size >= (this.status.checkpoint?.size ?? 0)) {
+    if (checkpoint.size > (this.status.checkpoint?.size ?? -1) || this.#saysMore(checkpoint, note)) {
       const verdict = this.status.verdict === 'broken' ? 'broken' : 'sound';
       this.#become({ ...this.status, verdict, checkpoint, note, since, signatures: this.#signaturesOf(note) });
     }
     return { ok: true, checkpoint };
+  }
+
+  /** True when a note of the same tree has more signatures: cosigners come later than the log's own. */
+  #saysMore({ size }: Checkpoint, note: string): boolean {
+    return size === this.status.checkpoint?.size && this.#signaturesOf(note).length > this.status.signatures.length;
   }
 
   #signaturesOf(note: string): LogStatus['signatures'] {

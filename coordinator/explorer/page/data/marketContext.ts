@@ -1,14 +1,14 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { RegisteredProver } from '#protocol/browseViews.js';
 import type { MarketView } from '#protocol/views.js';
+import type { ProverNames } from './proverNames.js';
 
 /** What every view needs of the market. */
 export interface MarketFacts {
   market: MarketView;
   /** The coordinator's clock less this machine's, in milliseconds. */
   clockAheadMs: number;
-  provers: ReadonlyMap<string, RegisteredProver>;
+  names: ProverNames;
 }
 
 export const MarketContext = createContext<MarketFacts | null>(null);

@@ -13,9 +13,9 @@ export type Place =
 
 /** Reads a place. Whatever is not one is `unknown`, with the text. */
 export function placeOf(hash: string): Place {
-  const [view = '', id = '', job] = decodeURIComponent(hash.replace(/^#\/?/, '')).split('/');
+  const [view = '', id = '', job] = hash.replace(/^#\/?/, '').split('/');
   if (view === '') return { view: 'market' };
-  if (view === 'block' && /^0x[0-9a-f]{64}$/.test(id)) return { view, id, ...(job && { job }) };
+  if (view === 'block' && /^0x[0-9a-f]{64}$/.test(id)) return { view, id, ...(job !== undefined && { job }) };
   if (view === 'round' && /^0x[0-9a-f]{64}\.r\d+$/.test(id)) return { view, id };
   if ((view === 'prover' || view === 'requester') && /^0x[0-9a-f]{40}$/.test(id)) return { view, id };
   if (view === 'log' && /^\d{0,15}$/.test(id)) return { view, index: id === '' ? null : Number(id) };

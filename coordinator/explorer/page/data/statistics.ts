@@ -8,10 +8,12 @@ export interface ProverShare {
   asPrimary: number;
   asBackup: number;
   delivered: number;
+  /** Deliveries from the pool; they count as delivered too. */
+  fromPool: number;
   /** Primary assignments that ended, and those of them that the primary delivered before a backup was called. */
   ended: number;
   onTime: number;
-  /** Prices and standby fees of delivered jobs, as awarded. */
+  /** Prices and standby fees of delivered jobs, as awarded or committed to. */
   earnedWei: bigint;
 }
 
@@ -22,6 +24,9 @@ export interface MarketStatistics {
   /** Proven by the primary before its backup was called. */
   onTime: number;
   running: number;
+  /** Jobs that wait in the pool, unsold, and jobs that were delivered from it. */
+  pooled: number;
+  fromPool: number;
   medianPriceWei: bigint | null;
   shares: ProverShare[];
   /** 1 / sum of squared shares of what owners earned: as many equal owners would be as concentrated. */
@@ -35,10 +40,11 @@ export function isOnTime(job: Pick<JobBrief, 'deliveredBy' | 'activatedAtMs'>): 
   return job.deliveredBy === 'primary' && job.activatedAtMs === null;
 }
 
-export function statisticsOf(jobs: readonly JobBrief[]): MarketStatistics {
+/** @param ownerOf - the owner of a prover that delivered from the pool, which has no award */
+export function statisticsOf(jobs: readonly JobBrief[], ownerOf: (prover: string) => string): MarketStatistics {
   const awarded = jobs.filter(({ primary }) => primary !== null);
   const ended = awarded.filter(({ status }) => status === 'ended');
-  const shares = sharesOf(awarded);
+  const shares = sharesOf(jobs, ownerOf);
   const owners = new Map<string, bigint>();
   for (const { owner, earnedWei } of shares) owners.set(owner, (owners.get(owner) ?? 0n) + earnedWei);
   const total = [...owners.values()].reduce((sum, one) => sum + one, 0n);
@@ -50,6 +56,8 @@ export function statisticsOf(jobs: readonly JobBrief[]): MarketStatistics {
     proven: ended.filter(({ outcome }) => outcome === 'proven').length,
     onTime: ended.filter(isOnTime).length,
     running: jobs.filter(({ status }) => status === 'awarded').length,
+    pooled: jobs.filter(({ status }) => status === 'pooled').length,
+    fromPool: jobs.filter(({ deliveredBy }) => deliveredBy === 'pool').length,
     medianPriceWei: median(awarded.map(({ priceWei }) => BigInt(priceWei))),
     shares,
     equalOwners: squares > 0 ? 1 / squares : null,
@@ -57,41 +65,59 @@ export function statisticsOf(jobs: readonly JobBrief[]): MarketStatistics {
   };
 }
 
-function sharesOf(awarded: readonly JobBrief[]): ProverShare[] {
+function sharesOf(jobs: readonly JobBrief[], ownerOf: (prover: string) => string): ProverShare[] {
   const shares = new Map<string, ProverShare>();
   const shareOf = ({ prover, owner }: { prover: string; owner: string }) => {
     const known = shares.get(prover);
     if (known) return known;
-    const counts = { asPrimary: 0, asBackup: 0, delivered: 0, ended: 0, onTime: 0, earnedWei: 0n };
+    const counts = { asPrimary: 0, asBackup: 0, delivered: 0, fromPool: 0, ended: 0, onTime: 0, earnedWei: 0n };
     const fresh = { prover, owner, ...counts };
     shares.set(prover, fresh);
     return fresh;
   };
-  for (const job of awarded) {
-    const { primary, backup, deliveredBy } = job;
-    const first = shareOf(primary!);
-    first.asPrimary += 1;
-    if (job.status === 'ended') first.ended += 1;
-    if (isOnTime(job)) first.onTime += 1;
-    if (deliveredBy === 'primary') {
-      first.delivered += 1;
-      first.earnedWei += BigInt(job.priceWei);
-    }
-    if (!backup) continue;
-    const second = shareOf(backup);
-    second.asBackup += 1;
-    if (job.outcome === 'proven') second.earnedWei += BigInt(job.standbyFeeWei);
-    if (deliveredBy === 'backup') {
-      second.delivered += 1;
-      second.earnedWei += BigInt(backup.priceBidWei);
-    }
+  for (const job of jobs) {
+    if (job.primary) countPrimary(job, shareOf(job.primary));
+    if (job.backup) countBackup(job, shareOf(job.backup), job.backup);
+    if (job.deliveredBy !== 'pool' || job.deliverer === null) continue;
+    const rescuer = shareOf({ prover: job.deliverer, owner: ownerOf(job.deliverer) });
+    rescuer.delivered += 1;
+    rescuer.fromPool += 1;
+    rescuer.earnedWei += BigInt(job.poolPriceWei ?? 0);
   }
   return [...shares.values()].sort((a, b) => (a.earnedWei < b.earnedWei ? 1 : a.earnedWei > b.earnedWei ? -1 : 0));
+}
+
+function countPrimary(job: JobBrief, share: ProverShare): void {
+  share.asPrimary += 1;
+  if (job.status === 'ended') share.ended += 1;
+  if (isOnTime(job)) share.onTime += 1;
+  if (job.deliveredBy !== 'primary') return;
+  share.delivered += 1;
+  share.earnedWei += BigInt(job.priceWei);
+}
+
+function countBackup(job: JobBrief, share: ProverShare, backup: NonNullable<JobBrief['backup']>): void {
+  share.asBackup += 1;
+  const { leaseMissed, status, excuse } = backup;
+  const stoodBy = !leaseMissed && status !== 'gaveUp' && (job.deliveredBy === 'primary' || excuse !== null);
+  if (job.outcome === 'proven' && (stoodBy || job.deliveredBy === 'backup')) {
+    share.earnedWei += BigInt(job.standbyFeeWei);
+  }
+  if (job.deliveredBy !== 'backup') return;
+  share.delivered += 1;
+  share.earnedWei += BigInt(backup.priceBidWei);
+}
+
+/** What the requester owes at most for a job that was proven: what was agreed at its award, or what the pool asked. */
+export function agreedWei({ primary, priceWei, standbyFeeWei, poolPriceWei }: JobBrief): bigint {
+  return primary ? BigInt(priceWei) + BigInt(standbyFeeWei) : BigInt(poolPriceWei ?? 0);
 }
 
 /** What was paid in the jobs of one clearing. Money in wei. */
 export interface ClearingPrices {
   atMs: number;
+  /** How many jobs. */
+  sold: number;
   /** Medians of its jobs. */
   priceWei: bigint;
   feeWei: bigint;
@@ -110,6 +136,7 @@ export function clearingsOf(jobs: readonly JobBrief[]): ClearingPrices[] {
     .sort(([a], [b]) => a - b)
     .map(([atMs, sold]) => ({
       atMs,
+      sold: sold.length,
       priceWei: median(sold.map(({ priceWei }) => BigInt(priceWei)))!,
       feeWei: median(sold.map(({ standbyFeeWei }) => BigInt(standbyFeeWei)))!,
       floorWei: sold.map(({ primary }) => BigInt(primary!.priceBidWei)).reduce((a, b) => (b < a ? b : a)),

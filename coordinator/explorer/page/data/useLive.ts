@@ -5,6 +5,10 @@ import { type Connection, live } from './live.js';
 export function useLive(): { connection: Connection; size: number | null } {
   const read = () => ({ connection: live.connection, size: live.newest === null ? null : live.newest + 1 });
   const [state, setState] = useState(read);
-  useEffect(() => live.onChange(() => setState(read())), []);
+  useEffect(() => {
+    // It may have changed since the first drawing.
+    setState(read());
+    return live.onChange(() => setState(read()));
+  }, []);
   return state;
 }

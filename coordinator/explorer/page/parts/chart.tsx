@@ -12,6 +12,9 @@ export interface ChartLine {
   colour: string;
 }
 
+/** Room for one time of day, in pixels. */
+const TICK_PX = 80;
+
 interface ChartProps {
   title: string;
   /** Unix seconds, rising. */
@@ -22,15 +25,23 @@ interface ChartProps {
   height?: number;
 }
 
+/** How many times the least the largest value may be on an even scale: beyond, all others would lie on the ground. */
+const EVEN_MAX = 200;
+
 /** Lines over time, drawn by uPlot, which follows the width of the page and the colour scheme. */
 export function Chart({ title, times, lines, unit, format, height = 230 }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const scheme = useScheme();
   const plot = useRef<uPlot | null>(null);
-  const shape = lines.map(({ label, style }) => `${label} ${style}`).join();
+  const isRaised = isWide(lines);
+  const shape = `${lines.map(({ label, style }) => `${label} ${style}`).join()} ${isRaised}`;
   useEffect(() => {
     const element = place.current!;
-    const made = new uPlot(optionsOf(element, { lines, unit, format, height }), dataOf(times, lines), element);
+    const made = new uPlot(
+      optionsOf(element, { lines, unit, format, height }),
+      dataOf(times, lines, isRaised),
+      element,
+    );
     plot.current = made;
     const watcher = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     watcher.observe(element);
@@ -39,12 +50,24 @@ export function Chart({ title, times, lines, unit, format, height = 230 }: Chart
       made.destroy();
     };
   }, [scheme, shape, unit]);
-  useEffect(() => plot.current?.setData(dataOf(times, lines)), [times, lines]);
-  return <div class="chart" ref={place} role="img" aria-label={title} />;
+  useEffect(() => plot.current?.setData(dataOf(times, lines, isRaised)), [times, lines, isRaised]);
+  return (
+    <>
+      <div class="chart" ref={place} role="img" aria-label={title} />
+      {isRaised && <p class="quiet">Each step upwards is ten times the one before: the values are far apart.</p>}
+    </>
+  );
 }
 
-function dataOf(times: number[], lines: readonly ChartLine[]): uPlot.AlignedData {
-  return [times, ...lines.map(({ values }) => values)];
+/** True when the values are so far apart that only a scale by powers of ten shows them all. */
+function isWide(lines: readonly ChartLine[]): boolean {
+  const values = lines.flatMap((line) => line.values).filter((value): value is number => value !== null && value > 0);
+  return values.length > 0 && Math.max(...values) > EVEN_MAX * Math.min(...values);
+}
+
+/** Zero has no place on a scale by powers of ten. */
+function dataOf(times: number[], lines: readonly ChartLine[], isRaised: boolean): uPlot.AlignedData {
+  return [times, ...lines.map(({ values }) => (isRaised ? values.map((value) => value || null) : values))];
 }
 
 function optionsOf(
@@ -63,10 +86,17 @@ function optionsOf(
     width: Math.max(element.clientWidth, 200),
     height,
     cursor: { drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] } },
+    scales: {
+      x: { time: true },
+      y: isWide(lines) ? { distr: 3 } : { range: (_plot, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
+    },
     axes: [
-      { ...axis, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => timeOf(tick, step)) },
-      { ...axis, size: 70, values: (_plot, ticks) => ticks.map(format) },
+      {
+        ...axis,
+        space: TICK_PX,
+        values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => timeOf(tick, step)),
+      },
+      { ...axis, size: 70, values: (_plot, ticks) => ticks.map((tick) => (tick === null ? '' : tickOf(tick, format))) },
     ],
     series: [
       { value: (_plot, time: number | null) => (time === null ? '–' : dateTime(time * 1_000)) },
@@ -80,6 +110,12 @@ function optionsOf(
       })),
     ],
   };
+}
+
+/** A tick of the upright axis: a number that has no room there is written with a power of ten. */
+function tickOf(value: number, format: (value: number) => string): string {
+  const text = format(value);
+  return text.length <= 9 ? text : value.toExponential(0);
 }
 
 /** A tick of the axis of time, as exact as the step to the next one. @param time - Unix seconds */

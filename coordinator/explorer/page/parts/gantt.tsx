@@ -1,5 +1,7 @@
+import { useState } from 'preact/hooks';
 import type { JobView, RoundView } from '#protocol/views.js';
 import { JobLink } from './links.js';
+import { More } from './more.js';
 import { clockTime, duration } from './time.js';
 import { inWords } from './words.js';
 
@@ -23,14 +25,19 @@ interface GanttProps {
   chosenJob?: string | undefined;
 }
 
+/** Jobs that are drawn at first, and with each asking for more. */
+const STEP = 100;
+
 const TICKS = 6;
 /** Lengths between ticks, in milliseconds. */
-const STEPS = [
+const TICK_STEPS = [
   100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1.8e6, 3.6e6, 7.2e6, 21.6e6, 86.4e6,
 ];
 
 /** What happened to each job of a block, over time: bidding, the two assignments, the check of the zkProof. */
-export function Gantt({ jobs, rounds, submittedAtMs, nowMs, nameOf, chosenJob }: GanttProps) {
+export function Gantt({ jobs: all, rounds, submittedAtMs, nowMs, nameOf, chosenJob }: GanttProps) {
+  const [count, setCount] = useState(STEP);
+  const jobs = all.filter(({ jobId }, at) => at < count || jobId.slice(67) === chosenJob);
   const stretches = jobs.map((job) => stretchesOf(job, rounds, nowMs, nameOf));
   const endMs = Math.max(submittedAtMs + 100, ...stretches.flat().map(({ toMs }) => toMs)) + 1;
   const spanMs = (endMs - submittedAtMs) * 1.02;
@@ -73,6 +80,7 @@ export function Gantt({ jobs, rounds, submittedAtMs, nowMs, nameOf, chosenJob }:
           </div>,
         ])}
       </div>
+      <More shown={count} of={all.length} onMore={() => setCount(count + STEP)} />
       <Legend deadline={isDeadlineShown ? null : deadlineMs - endMs} />
     </>
   );
@@ -116,7 +124,7 @@ function Legend({ deadline }: { deadline: number | null }) {
 }
 
 function ticksOf(spanMs: number): number[] {
-  const step = STEPS.find((one) => spanMs / one <= TICKS) ?? spanMs / TICKS;
+  const step = TICK_STEPS.find((one) => spanMs / one <= TICKS) ?? spanMs / TICKS;
   return Array.from({ length: Math.floor((spanMs * 0.97) / step) + 1 }, (_, at) => at * step);
 }
 
@@ -148,7 +156,8 @@ function stretchesOf(
   }
   if (job.pool) {
     const count = job.pool.commitments.length;
-    add('pool', job.pool.openedAtMs, endMs, `pool, ${inWords(job.pool.cause)}, ${count} commitments`, true);
+    const what = `pool, ${inWords(job.pool.cause)}, ${count} ${count === 1 ? 'commitment' : 'commitments'}`;
+    add('pool', job.pool.openedAtMs, endMs, what, true);
   }
   for (const { receivedAtMs, verdict, prover, role } of job.submissions) {
     const toMs = verdict === 'invalid' ? receivedAtMs : endMs;

@@ -1,30 +1,38 @@
+import type { ComponentChildren } from 'preact';
 import { useMarket } from '../data/marketContext.js';
 import { hrefs } from '../data/place.js';
+import { shortId } from '../data/proverNames.js';
 
-/** `0x1a64…14f1`: enough to tell things apart in one list; the whole stands in the title. */
-export function shortId(id: string): string {
-  return id.length > 14 ? `${id.slice(0, 6)}…${id.slice(-4)}` : id;
-}
-
-/** A prover by its name, or by its address where it has none. */
-export function ProverLink({ address }: { address: string }) {
-  const { provers } = useMarket();
-  const name = provers.get(address)?.name;
+/** A text that somebody else chose: cut where it is long, and kept from turning what stands beside it around. */
+export function Label({ text, title = text }: { text: string; title?: string }) {
   return (
-    <a href={hrefs.prover(address)} title={address} class={name ? undefined : 'mono'}>
-      {name ?? shortId(address)}
-    </a>
+    <bdi class="label" title={title}>
+      {text}
+    </bdi>
   );
 }
 
-/** An owner: by the name of its prover when it is its own, otherwise by its address. */
-export function OwnerName({ address }: { address: string }) {
-  const { provers } = useMarket();
-  const name = provers.get(address)?.name;
+/** What a prover is called: its name, and its address where that does not tell it from others. */
+export function ProverName({ address }: { address: string }) {
+  const { name, id } = useMarket().names.of(address);
   return (
-    <span title={address} class={name ? undefined : 'mono'}>
-      {name ?? shortId(address)}
-    </span>
+    <>
+      {name !== null && <Label text={name} title={`${name}, ${address}`} />}
+      {name !== null && id !== null && ' '}
+      {id !== null && (
+        <span class="mono" title={address}>
+          {id}
+        </span>
+      )}
+    </>
+  );
+}
+
+export function ProverLink({ address }: { address: string }) {
+  return (
+    <a href={hrefs.prover(address)}>
+      <ProverName address={address} />
+    </a>
   );
 }
 
@@ -54,14 +62,14 @@ export function RoundLink({ roundId }: { roundId: string }) {
   );
 }
 
-export function BlockLink({ blockId, label }: { blockId: string; label?: string }) {
+export function BlockLink({ blockId, label }: { blockId: string; label?: string | undefined }) {
   return (
     <a href={hrefs.block(blockId)} title={blockId} class={label ? undefined : 'mono'}>
-      {label ?? shortId(blockId)}
+      {label ? <Label text={label} title={`${label}, ${blockId}`} /> : shortId(blockId)}
     </a>
   );
 }
 
-export function EntryLink({ index }: { index: number }) {
+export function EntryLink({ index }: { index: number }): ComponentChildren {
   return <a href={hrefs.log(index)}>{index}</a>;
 }

@@ -1,14 +1,12 @@
 import type { RouteAnswer } from '#protocol/routeCalls.js';
-import { EntryLink, shortId } from './links.js';
+import { shortId } from '../data/proverNames.js';
+import { EntryLink } from './links.js';
 import { mixedMoneyFormat } from './money.js';
 import { Table } from './table.js';
 import { dateTime } from './time.js';
 import { inWords } from './words.js';
 
 type Posting = RouteAnswer<'listPostings'>['postings'][number];
-
-/** Rows shown of a page. */
-const SHOWN = 60;
 
 interface PostingsTableProps {
   postings: readonly Posting[];
@@ -20,7 +18,7 @@ interface PostingsTableProps {
 
 /** The newest movements of an account's money, free and bonded. */
 export function PostingsTable({ postings, address, isPaged, onOlder, onNewest }: PostingsTableProps) {
-  const [shown, money] = [postings.slice(0, SHOWN), mixedMoneyFormat(postings.map(({ amountWei }) => amountWei))];
+  const money = mixedMoneyFormat(postings.map(({ amountWei }) => amountWei));
   const named = (account: string) => {
     if (account === `account:${address}`) return 'free money';
     if (account === `bond:${address}`) return 'bond';
@@ -35,7 +33,7 @@ export function PostingsTable({ postings, address, isPaged, onOlder, onNewest }:
             Movements of money <span class="quiet">newest first ({money.unit})</span>
           </>
         }
-        rows={shown}
+        rows={postings}
         keyOf={({ entryIndex, sequence }) => `${entryIndex} ${sequence}`}
         empty="No money has moved here."
         columns={[
@@ -57,11 +55,6 @@ export function PostingsTable({ postings, address, isPaged, onOlder, onNewest }:
           <button type="button" onClick={onOlder}>
             Older
           </button>
-        )}
-        {postings.length > SHOWN && (
-          <span class="quiet">
-            {SHOWN} of {postings.length} read are shown.
-          </span>
         )}
       </p>
     </section>

@@ -1,4 +1,9 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { More } from './more.js';
+
+/** Rows that are drawn at first, and with each asking for more. */
+const STEP = 100;
 
 export interface Column<Row> {
   head: string;
@@ -19,8 +24,9 @@ interface TableProps<Row> {
   classOf?: (row: Row) => string | undefined;
 }
 
-/** A table that scrolls by itself where it is too wide. */
+/** A table that scrolls by itself where it is too wide, and is drawn by and by where it is long. */
 export function Table<Row>({ caption, columns, rows, keyOf, empty, classOf }: TableProps<Row>) {
+  const [count, setCount] = useState(STEP);
   const shown = columns.filter((one) => one !== false && one !== null);
   if (rows.length === 0) {
     return (
@@ -44,7 +50,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty, classOf }: Ta
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
+          {rows.slice(0, count).map((row) => (
             <tr key={keyOf(row)} class={classOf?.(row)}>
               {shown.map(({ head, isNumber, isText, cell }) => (
                 <td key={head} class={isNumber ? 'n' : isText ? 'text' : undefined}>
@@ -55,6 +61,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty, classOf }: Ta
           ))}
         </tbody>
       </table>
+      <More shown={count} of={rows.length} onMore={() => setCount(count + STEP)} />
     </div>
   );
 }

@@ -1,25 +1,18 @@
 import type { PostingGroup } from '#protocol/browseViews.js';
-import { EntryLink } from '../parts/links.js';
+import { EntryLink, ProverName } from '../parts/links.js';
 import { moneyFormat } from '../parts/money.js';
 import { Table } from '../parts/table.js';
 import { inWords } from '../parts/words.js';
 
 /** Where the money of a block went: sums of its postings, the largest first. */
-export function BlockMoney({
-  postings,
-  requester,
-  nameOf,
-}: {
-  postings: readonly PostingGroup[];
-  requester: string;
-  nameOf: (address: string) => string;
-}) {
+export function BlockMoney({ postings, requester }: { postings: readonly PostingGroup[]; requester: string }) {
   const money = moneyFormat(postings.map(({ amountWei }) => amountWei));
   const account = (name: string) => {
     const [kind, address = ''] = name.split(':');
     if (kind === 'escrow') return 'escrow';
-    if (kind === 'bond') return `bond of ${nameOf(address)}`;
-    return address === requester ? 'requester' : kind === 'account' ? nameOf(address) : name;
+    if (kind !== 'account' && kind !== 'bond') return name;
+    const whose = address === requester ? 'requester' : <ProverName address={address} />;
+    return kind === 'bond' ? <>bond of {whose}</> : whose;
   };
   return (
     <section class="panel">

@@ -5,11 +5,12 @@ import type { BlockView as BlockFacts, JobView, RoundView } from '#protocol/view
 import { client } from '../data/client.js';
 import type { LiveEntry } from '../data/live.js';
 import { useMarket } from '../data/marketContext.js';
+import { shortId } from '../data/proverNames.js';
 import { useData } from '../data/useData.js';
 import { useNow } from '../data/useNow.js';
 import { Facts, Figures } from '../parts/figures.js';
 import { Gantt } from '../parts/gantt.js';
-import { JobLink, ProverLink, RequesterLink, RoundLink, shortId } from '../parts/links.js';
+import { JobLink, Label, ProverLink, RequesterLink, RoundLink } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
@@ -38,7 +39,7 @@ export function BlockView({ blockId, job }: { blockId: string; job?: string | un
   const { value } = loaded;
   const isOpen = value?.block.status === 'open';
   const nowMs = useNow(isOpen);
-  const { provers } = useMarket();
+  const { names } = useMarket();
   const { reload } = loaded;
   useEffect(() => {
     if (!isOpen) return;
@@ -46,7 +47,7 @@ export function BlockView({ blockId, job }: { blockId: string; job?: string | un
     return () => clearInterval(timer);
   }, [isOpen, reload]);
   if (!value) return <Notice of={loaded} what={`the block ${shortId(blockId)}`} />;
-  const nameOf = (address: string) => provers.get(address)?.name ?? shortId(address);
+  const nameOf = (address: string) => names.textOf(address);
   const { block, jobs, rounds } = value;
   return (
     <>
@@ -63,7 +64,7 @@ export function BlockView({ blockId, job }: { blockId: string; job?: string | un
         />
       </section>
       <Jobs data={value} chosen={job} nameOf={nameOf} />
-      <BlockMoney postings={value.postings} requester={block.request.requester} nameOf={nameOf} />
+      <BlockMoney postings={value.postings} requester={block.request.requester} />
       <Terms block={block} rounds={rounds} />
     </>
   );
@@ -82,9 +83,8 @@ async function readBlock(blockId: string): Promise<BlockData> {
 
 /** The block that an entry is about; null for none. */
 function blockOf({ entry }: LiveEntry): string | null {
-  const one = entry as { blockId?: string; jobId?: string; roundId?: string; message?: Record<string, unknown> };
-  const id =
-    one.blockId ?? one.jobId ?? one.roundId ?? one.message?.blockId ?? one.message?.jobId ?? one.message?.roundId;
+  const message = (entry.message ?? {}) as Record<string, unknown>;
+  const id = [entry, message].flatMap(({ blockId, jobId, roundId }) => blockId ?? jobId ?? roundId ?? [])[0];
   return typeof id === 'string' ? blockIdOf(id) : null;
 }
 
@@ -94,15 +94,17 @@ function Head({ data: { block, jobs } }: { data: BlockData }) {
   const agreed = sold.reduce((total, job) => total + BigInt(job.priceWei) + BigInt(job.standbyFeeWei), 0n);
   const most = BigInt(request.maxPriceWei) * BigInt(jobs.length);
   const ended = jobs.filter(({ status }) => status === 'ended').length;
+  const pooled = jobs.filter(({ deliveredBy }) => deliveredBy === 'pool').length;
   return (
     <>
       <header>
         <h1>
-          Block {request.label} <span class="id mono quiet wrap">{blockId}</span>
+          Block <Label text={request.label} /> <span class="id mono quiet wrap">{blockId}</span>
         </h1>
         <p class="row">
           <span>
             from <RequesterLink address={request.requester} />, {dateTime(block.submittedAtMs)}
+            {block.withdrawnAtMs !== null && <>; withdrawn by its requester {dateTime(block.withdrawnAtMs)}</>}
           </span>
           <a class="button" href={`/v1/blocks/${blockId}/bundle`} download={`${request.label}.bundle.json`}>
             Download the bundle{block.status === 'completed' ? '' : ' so far'}
@@ -119,7 +121,11 @@ function Head({ data: { block, jobs } }: { data: BlockData }) {
           },
           { name: 'Proven', value: `${block.provenCount} of ${jobs.length}` },
           { name: 'Expired', value: block.expiredCount },
-          { name: 'Rescued by a backup', value: jobs.filter(({ deliveredBy }) => deliveredBy === 'backup').length },
+          {
+            name: 'Rescued by a backup',
+            value: jobs.filter(({ deliveredBy }) => deliveredBy === 'backup').length,
+            note: pooled === 0 ? undefined : `and ${pooled} from the pool`,
+          },
           { name: 'Agreed for the jobs sold', value: formatMoney(agreed), note: `of ${formatMoney(most)} at most` },
         ]}
       />
@@ -177,24 +183,33 @@ function Jobs({
   );
 }
 
+/** Who ended a job: of the valid zkProofs that with the earliest claim. */
+function provenBy({ deliveredBy, submissions, pool }: JobView, nameOf: (address: string) => string): string {
+  if (deliveredBy !== 'pool') return `proven by the ${deliveredBy}`;
+  const valid = submissions.filter(({ verdict }) => verdict === 'valid').sort((a, b) => a.claimIndex - b.claimIndex);
+  const paid = pool?.commitments.find(({ submissionId }) => submissionId === valid[0]?.submissionId);
+  return `proven from the pool${paid ? ` by ${nameOf(paid.prover)} for ${formatMoney(paid.priceWei)}` : ''}`;
+}
+
 /** Where a job stands, in a few words. */
 function storyOf(job: JobView, progress: BlockData['progress'], nameOf: (address: string) => string): string {
   const called = job.activationCause && `backup called: ${causeInWords(job.activationCause)}`;
-  if (job.outcome === 'proven') return [`proven by the ${job.deliveredBy}`, called].filter(Boolean).join('; ');
+  if (job.outcome === 'proven') return [provenBy(job, nameOf), called].filter(Boolean).join('; ');
   if (job.outcome === 'expired') return `expired: ${inWords(job.outcomeReason ?? '')}`;
-  if (job.status === 'waiting')
-    return `waiting for ${job.after.length} earlier ${job.after.length === 1 ? 'job' : 'jobs'}`;
+  if (job.status === 'waiting') return `waits for ${job.after.map((jobId) => jobId.slice(67)).join(', ')}`;
   if (job.status === 'open') return 'taking bids';
   if (job.pool && job.status === 'pooled') {
-    return `in the pool: ${inWords(job.pool.cause)}; ${job.pool.commitments.length} commitments`;
+    const { cause, commitments } = job.pool;
+    return `in the pool: ${inWords(cause)}; ${commitments.length} ${commitments.length === 1 ? 'commitment' : 'commitments'}`;
   }
+  const inPool = job.pool && `in the pool: ${inWords(job.pool.cause)}`;
   const told = progress
     .filter(({ jobId, stage }) => jobId === job.jobId && stage !== 'standby')
     .map(
       ({ prover, stage, progressPpm }) =>
         `${nameOf(prover)}: ${stage}${progressPpm > 0 ? ` ${Math.round(progressPpm / 10_000)}\u202f%` : ''}`,
     );
-  return [called ?? 'being proven', ...told].join('; ');
+  return [called ?? 'being proven', inPool, ...told].filter(Boolean).join('; ');
 }
 
 function Terms({ block: { request }, rounds }: { block: BlockFacts; rounds: RoundView[] }) {

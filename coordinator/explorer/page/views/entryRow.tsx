@@ -66,13 +66,17 @@ export function EntryRow({
 
 function Verdict({ check }: { check: EntryCheck | undefined }) {
   if (!check) return <span class="quiet">checking…</span>;
-  return check.ok ? <span class="good">✓ yes</span> : <strong class="bad">✕ NO</strong>;
+  if (!check.ok) return <strong class="bad">✕ NO</strong>;
+  return <span class="good">✓ yes</span>;
 }
 
 function Bytes({ leaf, check }: { leaf: string; check: EntryCheck | undefined }) {
   return (
     <>
       {check && !check.ok && <p class="bad">{check.fault}</p>}
+      {check?.ok && !check.isKnown && (
+        <p class="warn">This page does not know entries of this type, so what it says was not looked at. Reload it.</p>
+      )}
       {check && (
         <p class="quiet wrap">
           Leaf hash <span class="mono">{check.leafHash}</span>

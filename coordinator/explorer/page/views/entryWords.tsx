@@ -1,64 +1,27 @@
 import type { ComponentChildren } from 'preact';
-import { BlockLink, JobLink, ProverLink, RequesterLink, RoundLink } from '../parts/links.js';
+import { entryTitle } from '../parts/entryTitles.js';
+import { BlockLink, JobLink, Label, ProverLink, RequesterLink, RoundLink } from '../parts/links.js';
 import { formatMoney } from '../parts/money.js';
+import { clockTime, duration } from '../parts/time.js';
 import { inWords } from '../parts/words.js';
 
-/** The fields that entries are told by; none of them is sure to be there, because the entry was not checked yet. */
-interface Fields {
-  type: string;
-  blockId?: unknown;
-  roundId?: unknown;
-  jobId?: unknown;
-  prover?: unknown;
-  account?: unknown;
-  amountWei?: unknown;
-  role?: unknown;
-  reason?: unknown;
-  cause?: unknown;
-  code?: unknown;
-  proven?: unknown;
-  expired?: unknown;
-  awards?: unknown;
-  bids?: unknown;
-  message?: Record<string, unknown>;
-}
+/** An entry's fields, or its message's: none of them is sure to be there or of a shape, because nothing was checked. */
+type Fields = Record<string, unknown>;
 
-const isId = (value: unknown, shape: RegExp): value is string => typeof value === 'string' && shape.test(value);
+type Part = [name: string, what: ComponentChildren];
 
-/** What an entry is about, with links, whatever its type. */
+/** What an entry says: what happened, to whom and why, with links. */
 export function EntryWords({ entry }: { entry: { type: string } }) {
-  const fields = entry as Fields;
-  const message = fields.message ?? {};
-  const parts: [string, ComponentChildren][] = [];
-  const blockId = fields.blockId ?? message.blockId;
-  const roundId = fields.roundId ?? message.roundId;
-  const jobId = fields.jobId ?? message.jobId;
-  const prover = fields.prover ?? message.prover;
-  if (isId(blockId, /^0x[0-9a-f]{64}$/)) parts.push(['block', <BlockLink blockId={blockId} {...labelOf(message)} />]);
-  if (isId(roundId, /^0x[0-9a-f]{64}\.r\d+$/)) {
-    if (!blockId) parts.push(['block', <BlockLink blockId={roundId.slice(0, 66)} />]);
-    parts.push(['round', <RoundLink roundId={roundId} />]);
-  }
-  if (isId(jobId, /^0x[0-9a-f]{64}\.\d+$/)) {
-    parts.push(['block', <BlockLink blockId={jobId.slice(0, 66)} />], ['job', <JobLink jobId={jobId} />]);
-  }
-  if (isId(prover, /^0x[0-9a-f]{40}$/)) {
-    parts.push([typeof fields.role === 'string' ? fields.role : 'prover', <ProverLink address={prover} />]);
-  }
-  if (isId(message.requester, /^0x[0-9a-f]{40}$/)) parts.push(['from', <RequesterLink address={message.requester} />]);
-  if (isId(fields.account, /^0x[0-9a-f]{40}$/)) parts.push(['to', <RequesterLink address={fields.account} />]);
-  if (isId(fields.amountWei, /^\d{1,61}$/)) parts.push(['', formatMoney(fields.amountWei)]);
-  if (Array.isArray(fields.bids)) parts.push(['', `${fields.bids.length} bids`]);
-  if (Array.isArray(fields.awards)) parts.push(['', `${fields.awards.length} jobs sold`]);
-  if (typeof fields.proven === 'number') parts.push(['', `${fields.proven} proven, ${fields.expired} expired`]);
-  for (const code of [fields.cause, fields.reason, message.reason, fields.code]) {
-    if (typeof code === 'string') parts.push(['', inWords(code)]);
-  }
+  const fields = entry as Fields & { type: string };
+  const message = isObject(fields.message) ? fields.message : {};
+  const all = { ...message, ...fields };
+  const parts = [...placeParts(all), ...partyParts(all), ...moneyParts(all), ...countParts(all), ...reasonParts(all)];
   return (
     <>
+      {entryTitle(fields.type)}
       {parts.map(([name, what], at) => (
         <span key={at}>
-          {at > 0 && ', '}
+          {at === 0 ? ': ' : ', '}
           {name && <span class="quiet">{name} </span>}
           {what}
         </span>
@@ -67,6 +30,71 @@ export function EntryWords({ entry }: { entry: { type: string } }) {
   );
 }
 
-function labelOf(message: Record<string, unknown>): { label?: string } {
-  return typeof message.label === 'string' ? { label: message.label } : {};
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+const isText = (value: unknown, shape: RegExp): value is string => typeof value === 'string' && shape.test(value);
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function placeParts({ blockId, roundId, jobId, label }: Fields): Part[] {
+  const id = [blockId, roundId, jobId].find((one) => isText(one, /^0x[0-9a-f]{64}/)) as string | undefined;
+  if (id === undefined) return [];
+  const parts: Part[] = [
+    ['block', <BlockLink blockId={id.slice(0, 66)} label={typeof label === 'string' ? label : undefined} />],
+  ];
+  if (isText(roundId, /^0x[0-9a-f]{64}\.r\d{1,5}$/)) parts.push(['round', <RoundLink roundId={roundId} />]);
+  if (isText(jobId, /^0x[0-9a-f]{64}\.\d{1,5}$/)) parts.push(['job', <JobLink jobId={jobId} />]);
+  return parts;
+}
+
+function partyParts({ prover, role, requester, account, name, origin }: Fields): Part[] {
+  const address = /^0x[0-9a-f]{40}$/;
+  const parts: Part[] = [];
+  if (typeof name === 'string') parts.push(['', <Label text={name} />]);
+  if (typeof origin === 'string') parts.push(['', <Label text={origin} />]);
+  if (isText(prover, address)) {
+    parts.push([typeof role === 'string' ? inWords(role) : 'prover', <ProverLink address={prover} />]);
+  }
+  if (isText(requester, address)) parts.push(['from', <RequesterLink address={requester} />]);
+  if (isText(account, address)) parts.push(['to', <RequesterLink address={account} />]);
+  return parts;
+}
+
+function moneyParts({ type, amountWei, priceWei, fromWei, toWei }: Fields): Part[] {
+  const amount = /^\d{1,61}$/;
+  if (isText(amountWei, amount)) return [['', formatMoney(amountWei)]];
+  if (isText(fromWei, amount) && isText(toWei, amount))
+    return [['', `${formatMoney(fromWei)} to ${formatMoney(toWei)}`]];
+  return isText(priceWei, amount) ? [[type === 'bidOpened' ? 'to prove for' : 'for', formatMoney(priceWei)]] : [];
+}
+
+function countParts(fields: Fields): Part[] {
+  const { type, jobs, jobIds, bids, awards, proven, expired, count, version, gapMs, revealsUntilMs } = fields;
+  const parts: Part[] = [];
+  const add = (amount: number, one: string, many = `${one}s`) =>
+    parts.push(['', `${amount} ${amount === 1 ? one : many}`]);
+  const held = Array.isArray(jobs) ? jobs : jobIds;
+  if (Array.isArray(held)) add(held.length, 'job');
+  if (Array.isArray(bids)) add(bids.length, 'bid');
+  if (Array.isArray(awards)) add(awards.length, 'job sold', 'jobs sold');
+  if (isTime(proven) && isTime(expired)) parts.push(['', `${proven} proven, ${expired} expired`]);
+  if (isTime(count)) add(count, 'bid');
+  if (isTime(version)) parts.push(['version', version]);
+  if (type === 'coordinatorStarted' && isTime(gapMs) && gapMs > 0) parts.push(['away for', duration(gapMs)]);
+  if (isTime(revealsUntilMs)) parts.push(['to be opened until', clockTime(revealsUntilMs)]);
+  return parts;
+}
+
+/** Where unsold jobs go. */
+const NEXT: Record<string, string> = { round: 'to another round', pool: 'to the pool', expiry: 'to their end' };
+
+function reasonParts({ next, reasons, cause, reason, code, excuse, satisfiable }: Fields): Part[] {
+  const parts: Part[] = [];
+  if (typeof next === 'string') parts.push(['', NEXT[next] ?? inWords(next)]);
+  const listed = Array.isArray(reasons) ? reasons.map((one) => (isObject(one) ? one.reason : null)) : [];
+  for (const one of [cause, reason, code, excuse, ...listed]) {
+    if (typeof one === 'string') parts.push(['', <bdi>{inWords(one)}</bdi>]);
+  }
+  if (satisfiable !== undefined) {
+    parts.push(['', satisfiable === null ? 'could not be tried' : satisfiable ? 'it has one' : 'it has none']);
+  }
+  return parts;
 }

@@ -1,20 +1,20 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RouteAnswer } from '#protocol/routeCalls.js';
 import { checkEntry, type EntryCheck } from '../check/checkEntry.js';
 import type { LogWatch } from '../check/logWatch.js';
-import { useWatch } from '../check/useWatch.js';
 import { client } from '../data/client.js';
 import { hrefs } from '../data/place.js';
 import { useData } from '../data/useData.js';
 import { useLive } from '../data/useLive.js';
-import { Facts } from '../parts/figures.js';
 import { Notice } from '../parts/notice.js';
-import { dateTime } from '../parts/time.js';
+import { CheckpointPanel } from './checkpointPanel.js';
 import { EntryRow } from './entryRow.js';
 
 /** Entries of one window: each is proven to be in the tree, which takes a request. */
 export const WINDOW = 40;
+
+/** A while after which a check that got no answer is tried again, in milliseconds. */
+const RETRY_MS = 2_000;
 
 /** Checks under way at once. */
 const CHECKS_AT_ONCE = 4;
@@ -26,11 +26,13 @@ export function LogView({ index, watch }: { index: number | null; watch: LogWatc
   const { size } = useLive();
   const last = Math.max(0, (size ?? 0) - 1);
   // A named entry stands in the middle of its window; without one the window is the end of the log.
-  const from = index === null ? Math.max(0, last - WINDOW + 1) : Math.max(0, index - WINDOW / 2);
+  const end = Math.max(0, last - WINDOW + 1);
+  const from = index === null ? end : Math.max(0, Math.min(end, index - WINDOW / 2));
   const loaded = useData(
     `entries ${from}`,
     () => client.call('listEntries', { query: { from, limit: WINDOW } }),
-    () => false,
+    // Entries do not change; a window at the end of a short log fills up.
+    (entry) => entry.index < from + WINDOW,
   );
   const kept = useRef<Row[]>([]);
   if (loaded.value) kept.current = loaded.value.entries;
@@ -42,7 +44,7 @@ export function LogView({ index, watch }: { index: number | null; watch: LogWatc
       <header>
         <h1>Log</h1>
       </header>
-      <Checkpoint watch={watch} />
+      <CheckpointPanel watch={watch} />
       <section class="panel">
         <Steps index={index} from={from} last={last} />
         {isMissing && <p class="warn">There is no entry {index} yet.</p>}
@@ -142,7 +144,12 @@ function useChecks(watch: LogWatch, rows: readonly Row[]): ReadonlyMap<string, E
       for (let row = waiting.shift(); row && isWanted; row = waiting.shift()) {
         const key = keyOf(row);
         const check = await checkEntry(watch, row.index, row.leaf).catch(() => null);
-        if (!check || !isWanted) continue;
+        if (!isWanted) return;
+        if (!check) {
+          waiting.push(row);
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+          continue;
+        }
         done.current.add(key);
         setChecks((was) => new Map([...was].slice(-WINDOW * 2)).set(key, check));
       }
@@ -153,54 +160,4 @@ function useChecks(watch: LogWatch, rows: readonly Row[]): ReadonlyMap<string, E
     };
   }, [rows, watch]);
   return checks;
-}
-
-function Checkpoint({ watch }: { watch: LogWatch }) {
-  const { verdict, checkpoint, note, signatures, since, fault } = useWatch(watch);
-  if (!checkpoint) return <p class={fault ? 'bad' : 'quiet'}>{fault ?? 'Reading the checkpoint…'}</p>;
-  const others = signatures.filter(({ isChecked }) => !isChecked);
-  return (
-    <section class="panel">
-      <h2>Checkpoint</h2>
-      <Facts
-        facts={[
-          ['Entries', checkpoint.size],
-          ['Root hash', <span class="mono">{bytesToHex(checkpoint.rootHash)}</span>],
-          [
-            'Signed by',
-            signatures
-              .filter(({ isChecked }) => isChecked)
-              .map(({ name, keyId }) => (
-                <span key={keyId}>
-                  <span class="good">✓</span> {name}, key <span class="mono">{keyId}</span>, checked here
-                </span>
-              )),
-          ],
-          [
-            'Cosigners',
-            others.length === 0
-              ? 'none'
-              : others
-                  .map(({ name, keyId }) => `${name} (${keyId}, not checked: its key is not known here)`)
-                  .join(', '),
-          ],
-          [
-            'Consistent',
-            verdict === 'broken' ? (
-              <span class="bad">✕ {fault}</span>
-            ) : (
-              <>
-                <span class="good">✓</span> with everything this browser has seen since{' '}
-                {since && dateTime(since.seenMs)}, when the log had {since?.size} entries
-              </>
-            ),
-          ],
-        ]}
-      />
-      <details>
-        <summary>The signed note</summary>
-        <pre>{note}</pre>
-      </details>
-    </section>
-  );
 }

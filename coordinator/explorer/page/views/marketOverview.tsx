@@ -2,16 +2,17 @@ import { useMemo } from 'preact/hooks';
 import type { JobBrief } from '#protocol/browseViews.js';
 import type { BlockView, RoundView } from '#protocol/views.js';
 import { client } from '../data/client.js';
-import { clearingsOf, type MarketStatistics, type ProverShare, statisticsOf } from '../data/statistics.js';
+import { useMarket } from '../data/marketContext.js';
+import { type MarketStatistics, type ProverShare, statisticsOf } from '../data/statistics.js';
 import { useData } from '../data/useData.js';
 import { useNow } from '../data/useNow.js';
-import { Chart, type ChartLine } from '../parts/chart.js';
 import { Figures } from '../parts/figures.js';
-import { BlockLink, OwnerName, ProverLink, RequesterLink, RoundLink } from '../parts/links.js';
+import { BlockLink, ProverLink, ProverName, RequesterLink, RoundLink } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
 import { clockTime, dateTime, duration, percent } from '../parts/time.js';
+import { Prices } from './prices.js';
 
 /** Newest jobs that the figures are of. */
 const JOBS = 500;
@@ -22,7 +23,11 @@ const PROVERS = 20;
 export function MarketOverview() {
   const loaded = useData('overview', read, ({ type }) => type !== 'deposited' && type !== 'circuitRegistered');
   const { value } = loaded;
-  const statistics = useMemo(() => value && statisticsOf(value.jobs), [value]);
+  const { names } = useMarket();
+  const statistics = useMemo(
+    () => value && statisticsOf(value.jobs, (prover) => names.find(prover)?.owner ?? prover),
+    [value, names],
+  );
   if (!value || !statistics) return <Notice of={loaded} what="the market" />;
   return (
     <>
@@ -55,12 +60,17 @@ function Summary({
   jobs: JobBrief[];
 }) {
   const { awarded, ended, proven, onTime, running, medianPriceWei, equalOwners, largestOwnerShare } = statistics;
+  const { pooled, fromPool } = statistics;
   const none = '–';
   return (
     <Figures
       figures={[
         { name: 'Rounds taking bids', value: rounds.length },
-        { name: 'Jobs being proven', value: running },
+        {
+          name: 'Jobs being proven',
+          value: running,
+          note: pooled === 0 ? undefined : `and ${pooled} waiting in the pool`,
+        },
         {
           name: 'Median price of a job',
           value: medianPriceWei === null ? none : formatMoney(medianPriceWei),
@@ -69,7 +79,7 @@ function Summary({
         {
           name: 'Delivered',
           value: ended === 0 ? none : percent(proven / ended),
-          note: `${proven} of ${ended} sold jobs that ended`,
+          note: `${proven} of ${ended} sold jobs that ended${fromPool === 0 ? '' : `; ${fromPool} from the pool, unsold ones too`}`,
         },
         {
           name: 'By the primary, on time',
@@ -117,58 +127,8 @@ function OpenRounds({ rounds, blocks }: { rounds: RoundView[]; blocks: BlockView
   );
 }
 
-/** Prices over time, one point a clearing, against what the winners asked for themselves. */
-function Prices({ jobs }: { jobs: JobBrief[] }) {
-  const clearings = useMemo(() => clearingsOf(jobs), [jobs]);
-  const money = moneyFormat(clearings.map(({ priceWei }) => priceWei));
-  const times = useMemo(() => clearings.map(({ atMs }) => atMs / 1_000), [clearings]);
-  const lines = useMemo(
-    () => [
-      line(
-        'Price',
-        'line',
-        '--blue',
-        clearings.map(({ priceWei }) => money.number(priceWei)),
-      ),
-      line(
-        'Cost floor',
-        'dashed',
-        '--green',
-        clearings.map(({ floorWei }) => money.number(floorWei)),
-      ),
-      line(
-        'Standby fee',
-        'dots',
-        '--amber',
-        clearings.map(({ feeWei }) => money.number(feeWei)),
-      ),
-    ],
-    [clearings, money.unit],
-  );
-  if (clearings.length < 2) return null;
-  return (
-    <section class="panel">
-      <h2>Prices against the cost floor</h2>
-      <p class="quiet">
-        One point for each clearing: the line is the median price, the dashed line the lowest bid that won, which is a
-        cost where provers bid honestly, and the dots are the median standby fee.
-      </p>
-      <Chart
-        title="Median price, lowest winning bid and median standby fee of each clearing, over time"
-        times={times}
-        lines={lines}
-        unit={money.unit}
-        format={(value) => value.toLocaleString('en', { maximumFractionDigits: 3 })}
-      />
-    </section>
-  );
-}
-
-function line(label: string, style: ChartLine['style'], colour: string, values: number[]): ChartLine {
-  return { label, style, colour, values };
-}
-
-function Shares({ statistics: { shares, awarded } }: { statistics: MarketStatistics }) {
+function Shares({ statistics }: { statistics: MarketStatistics }) {
+  const { shares, awarded } = statistics;
   const shown = shares.slice(0, PROVERS);
   const total = shares.reduce((all, { earnedWei }) => all + earnedWei, 0n);
   const money = moneyFormat(shown.map(({ earnedWei }) => earnedWei));
@@ -186,10 +146,14 @@ function Shares({ statistics: { shares, awarded } }: { statistics: MarketStatist
         empty="No job was sold yet."
         columns={[
           { head: 'Prover', cell: ({ prover }) => <ProverLink address={prover} /> },
-          { head: 'Owner', cell: ({ prover, owner }) => (prover === owner ? 'itself' : <OwnerName address={owner} />) },
+          {
+            head: 'Owner',
+            cell: ({ prover, owner }) => (prover === owner ? 'itself' : <ProverName address={owner} />),
+          },
           { head: 'Primary', isNumber: true, cell: ({ asPrimary }) => asPrimary },
           { head: 'Backup', isNumber: true, cell: ({ asBackup }) => asBackup },
           { head: 'Delivered', isNumber: true, cell: ({ delivered }) => delivered },
+          statistics.fromPool > 0 && { head: 'From the pool', isNumber: true, cell: ({ fromPool }) => fromPool },
           {
             head: 'On time',
             isNumber: true,

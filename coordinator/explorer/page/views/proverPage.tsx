@@ -3,16 +3,17 @@ import type { JobBrief } from '#protocol/browseViews.js';
 import type { RouteAnswer } from '#protocol/routeCalls.js';
 import { client } from '../data/client.js';
 import { useMarket } from '../data/marketContext.js';
+import { shortId } from '../data/proverNames.js';
 import { isOnTime, sum } from '../data/statistics.js';
 import { useData } from '../data/useData.js';
 import { Chart } from '../parts/chart.js';
 import { Figures } from '../parts/figures.js';
-import { BlockLink, JobLink, OwnerName, shortId } from '../parts/links.js';
+import { BlockLink, JobLink, Label, ProverName } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { PostingsTable } from '../parts/postingsTable.js';
 import { Table } from '../parts/table.js';
-import { clockTime, dateTime, percent, seconds } from '../parts/time.js';
+import { dateTime, percent, seconds } from '../parts/time.js';
 import { causeInWords, inWords } from '../parts/words.js';
 import { ProverScores } from './proverScores.js';
 
@@ -21,7 +22,7 @@ const POSTINGS = 500;
 
 /** What a prover is paid for, and what it loses. */
 const INCOME = ['price', 'standbyFee', 'cover', 'lateShare', 'slashToRescuer'];
-const SLASHES = ['slashToRescuer', 'slashToRequester', 'cover'];
+const SLASHES = ['slashToRescuer', 'slashToRequester', 'cover', 'bidForfeited'];
 
 /** One prover: score, promised against actual times, earnings, slashes, bond. */
 export function ProverPage({ address }: { address: string }) {
@@ -31,21 +32,22 @@ export function ProverPage({ address }: { address: string }) {
     () => read(address, before),
     ({ entry }) => before === null && JSON.stringify(entry).includes(address),
   );
-  const { provers } = useMarket();
+  const { names } = useMarket();
   const { value } = loaded;
   if (!value) return <Notice of={loaded} what={`the prover ${shortId(address)}`} />;
   const { account, jobs, postings } = value;
-  const registered = provers.get(address);
+  const registered = names.find(address);
   return (
     <>
       <header>
         <h1>
-          Prover {account.prover?.name ?? 'without registration'} <span class="id mono quiet wrap">{address}</span>
+          Prover {account.prover ? <Label text={account.prover.name} /> : 'without registration'}{' '}
+          <span class="id mono quiet wrap">{address}</span>
         </h1>
         <p>
           {account.prover && (
             <>
-              Owner: {account.prover.owner === address ? 'itself' : <OwnerName address={account.prover.owner} />}
+              Owner: {account.prover.owner === address ? 'itself' : <ProverName address={account.prover.owner} />}
               {registered && <>; registered {dateTime(registered.registeredAtMs)}</>}
             </>
           )}
@@ -110,7 +112,7 @@ function Summary({ address, account, jobs, postings }: SummaryProps) {
         },
         {
           name: 'Jobs held now',
-          value: jobs.filter(({ status }) => status === 'awarded').length,
+          value: jobs.filter((job) => job.status === 'awarded' && roleOf(job, address) !== 'pool').length,
           note: `of the ${jobs.length} newest`,
         },
       ]}
@@ -118,19 +120,32 @@ function Summary({ address, account, jobs, postings }: SummaryProps) {
   );
 }
 
-/** The p95 that the award reckoned with: the larger of promised and measured. */
-function reckonedMs(job: JobBrief, address: string): number {
-  return (job.primary?.prover === address ? job.primary : job.backup)!.provingMsP95;
+/** As what a prover had to do with a job. */
+function roleOf({ primary, backup }: JobBrief, address: string): 'primary' | 'backup' | 'pool' {
+  return primary?.prover === address ? 'primary' : backup?.prover === address ? 'backup' : 'pool';
 }
 
-function isDeliverer(job: JobBrief, address: string): boolean {
-  const side = job.deliveredBy === 'primary' ? job.primary : job.deliveredBy === 'backup' ? job.backup : null;
-  return side?.prover === address && job.provingMs !== null;
+/** The p95 that the award reckoned with: the larger of promised and measured. Null in the pool, where nobody asks. */
+function reckonedMs(job: JobBrief, address: string): number | null {
+  const role = roleOf(job, address);
+  return role === 'pool' ? null : job[role]!.provingMsP95;
+}
+
+/** True when it delivered under an assignment: from the pool nobody knows how long it took. */
+function isTimed(job: JobBrief, address: string): boolean {
+  return job.deliverer === address && job.deliveredBy !== 'pool' && job.provingMs !== null;
+}
+
+/** What the prover was to earn; null when another was faster in the pool. */
+function wageWei(job: JobBrief, address: string): string | null {
+  const role = roleOf(job, address);
+  if (role === 'pool') return job.deliverer === address ? job.poolPriceWei : null;
+  return role === 'primary' ? job.priceWei : job.standbyFeeWei;
 }
 
 function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
   const delivered = useMemo(
-    () => jobs.filter((job) => isDeliverer(job, address)).sort((a, b) => a.endedAtMs! - b.endedAtMs!),
+    () => jobs.filter((job) => isTimed(job, address)).sort((a, b) => a.endedAtMs! - b.endedAtMs!),
     [jobs, address],
   );
   const times = useMemo(() => delivered.map(({ endedAtMs }) => endedAtMs! / 1_000), [delivered]);
@@ -144,7 +159,7 @@ function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
       },
       {
         label: 'Reckoned',
-        values: delivered.map((job) => reckonedMs(job, address) / 1_000),
+        values: delivered.map((job) => reckonedMs(job, address)! / 1_000),
         style: 'dashed' as const,
         colour: '--amber',
       },
@@ -171,10 +186,17 @@ function Times({ address, jobs }: { address: string; jobs: JobBrief[] }) {
   );
 }
 
+/** How a job went, or stands, in a few words. */
+function storyOf({ status, outcome, deliveredBy, activationCause, outcomeReason }: JobBrief): string {
+  if (outcome === null) return status === 'pooled' ? 'in the pool' : 'being proven';
+  if (outcome === 'expired') return `expired: ${inWords(outcomeReason ?? '')}`;
+  const called = activationCause ? `; backup called: ${causeInWords(activationCause)}` : '';
+  return `${deliveredBy === 'pool' ? 'proven from the pool' : `proven by the ${deliveredBy}`}${called}`;
+}
+
 function Jobs({ address, jobs }: { address: string; jobs: JobBrief[] }) {
-  const shown = jobs.slice(0, 50);
-  const money = moneyFormat(shown.flatMap(({ priceWei, standbyFeeWei }) => [priceWei, standbyFeeWei]));
-  const roleOf = ({ primary }: JobBrief) => (primary?.prover === address ? 'primary' : 'backup');
+  const wages = jobs.map((job) => wageWei(job, address)).filter((wage) => wage !== null);
+  const money = moneyFormat(wages);
   return (
     <section class="panel">
       <Table
@@ -183,34 +205,39 @@ function Jobs({ address, jobs }: { address: string; jobs: JobBrief[] }) {
             Newest jobs <span class="quiet">({money.unit})</span>
           </>
         }
-        rows={shown}
+        rows={jobs}
         keyOf={({ jobId }) => jobId}
-        empty="This prover was not awarded a job yet."
+        empty="This prover has not had a job yet."
         columns={[
-          { head: 'Awarded', cell: ({ awardedAtMs }) => awardedAtMs !== null && clockTime(awardedAtMs) },
+          { head: 'Awarded', cell: ({ awardedAtMs }) => (awardedAtMs === null ? '–' : dateTime(awardedAtMs)) },
           { head: 'Block', cell: ({ blockId }) => <BlockLink blockId={blockId} /> },
           { head: 'Job', isNumber: true, cell: ({ jobId }) => <JobLink jobId={jobId} /> },
-          { head: 'As', cell: roleOf },
+          { head: 'As', cell: (job) => (roleOf(job, address) === 'pool' ? 'from the pool' : roleOf(job, address)) },
           {
             head: 'For',
             isNumber: true,
-            cell: (job) => money.text(roleOf(job) === 'primary' ? job.priceWei : job.standbyFeeWei),
+            cell: (job) => {
+              const wage = wageWei(job, address);
+              return wage === null ? '–' : money.text(wage);
+            },
           },
-          { head: 'Reckoned (s)', isNumber: true, cell: (job) => seconds(reckonedMs(job, address)) },
+          {
+            head: 'Reckoned (s)',
+            isNumber: true,
+            cell: (job) => {
+              const reckoned = reckonedMs(job, address);
+              return reckoned === null ? '–' : seconds(reckoned);
+            },
+          },
           {
             head: 'Took (s)',
             isNumber: true,
-            cell: (job) => (isDeliverer(job, address) ? seconds(job.provingMs!) : '–'),
+            cell: (job) => (isTimed(job, address) ? seconds(job.provingMs!) : '–'),
           },
           {
             head: 'How it went',
             isText: true,
-            cell: ({ outcome, deliveredBy, activationCause, outcomeReason }) =>
-              outcome === null
-                ? 'being proven'
-                : outcome === 'proven'
-                  ? `proven by the ${deliveredBy}${activationCause ? `; backup called: ${causeInWords(activationCause)}` : ''}`
-                  : `expired: ${inWords(outcomeReason ?? '')}`,
+            cell: storyOf,
           },
         ]}
       />

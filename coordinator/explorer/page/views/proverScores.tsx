@@ -1,7 +1,7 @@
 import type { ScoresView, ScoreView } from '#protocol/views.js';
 import { client } from '../data/client.js';
+import { shortId } from '../data/proverNames.js';
 import { useData } from '../data/useData.js';
-import { shortId } from '../parts/links.js';
 import { Table } from '../parts/table.js';
 import { duration, percent } from '../parts/time.js';
 

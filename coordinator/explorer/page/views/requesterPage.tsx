@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { JobBrief } from '#protocol/browseViews.js';
 import { client } from '../data/client.js';
-import { sum } from '../data/statistics.js';
+import { shortId } from '../data/proverNames.js';
+import { agreedWei, sum } from '../data/statistics.js';
 import { useData } from '../data/useData.js';
 import { Figures } from '../parts/figures.js';
-import { BlockLink, shortId } from '../parts/links.js';
+import { BlockLink } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
@@ -39,7 +40,7 @@ export function RequesterPage({ address }: { address: string }) {
           { name: 'Free money', value: formatMoney(account.freeWei) },
           { name: 'Blocks shown', value: blocks.length, note: before === null ? 'the newest' : 'older ones' },
           { name: 'Jobs proven', value: proven.length, note: `of ${jobs.length}` },
-          { name: 'Spent at most', value: formatMoney(spent), note: 'prices and standby fees as awarded' },
+          { name: 'Spent at most', value: formatMoney(spent), note: 'prices and standby fees as agreed' },
           {
             name: 'Saved',
             value: offered === 0n ? '–' : percent(Number(((offered - spent) * 10_000n) / offered) / 10_000),
@@ -62,10 +63,6 @@ export function RequesterPage({ address }: { address: string }) {
       </p>
     </>
   );
-}
-
-function agreedWei({ priceWei, standbyFeeWei }: JobBrief): bigint {
-  return BigInt(priceWei) + BigInt(standbyFeeWei);
 }
 
 async function read(address: string, before: number | null) {

@@ -4,10 +4,11 @@ import type { LogWatch } from '../check/logWatch.js';
 import type { SeenCandidate } from '../check/replayMessages.js';
 import { useReplay } from '../check/useReplay.js';
 import { client } from '../data/client.js';
+import { shortId } from '../data/proverNames.js';
 import { useData } from '../data/useData.js';
 import { useNow } from '../data/useNow.js';
 import { Figures } from '../parts/figures.js';
-import { BlockLink, EntryLink, JobLink, OwnerName, ProverLink, shortId } from '../parts/links.js';
+import { BlockLink, EntryLink, JobLink, ProverLink, ProverName } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
@@ -25,7 +26,7 @@ export function RoundPage({ roundId, watch }: { roundId: string; watch: LogWatch
   const loaded = useData(
     roundId,
     () => readRound(roundId),
-    ({ entry }) => 'roundId' in entry && entry.roundId === roundId,
+    ({ entry }) => [entry, entry.message as { roundId?: unknown } | undefined].some((one) => one?.roundId === roundId),
   );
   if (!loaded.value) return <Notice of={loaded} what={`the round ${shortId(roundId)}`} />;
   const { round, label } = loaded.value;
@@ -57,6 +58,7 @@ function ClearedRound({ round, cleared, watch }: { round: RoundDetail; cleared: 
     <>
       <Recomputation replay={replay} entries={cleared.entryIndex + 1} bids={cleared.bids.length} />
       <Bids cleared={cleared} candidates={candidates} />
+      <Unopened round={round} cleared={cleared} />
       <Awards cleared={cleared} />
       <Unsold cleared={cleared} />
       <Escalations escalations={escalations} />
@@ -88,16 +90,14 @@ function Head({ round, label }: { round: RoundDetail; label: string }) {
         figures={[
           {
             name: 'State',
-            value: round.withdrawn
-              ? 'withdrawn by its requester'
-              : clearedAtMs !== null
-                ? 'cleared'
-                : closesAtMs > nowMs
-                  ? `closes in ${duration(closesAtMs - nowMs)}`
-                  : 'closing',
+            value: stateOf(round, nowMs),
           },
           { name: 'Jobs', value: round.jobIds.length },
-          { name: 'Bids', value: round.bidCount },
+          {
+            name: 'Bids',
+            value: round.bidCount,
+            note: round.sealing === 'commitReveal' && cleared ? `${cleared.bids.length} of them opened` : undefined,
+          },
           { name: 'Max price of a job', value: formatMoney(round.maxPriceWei) },
           { name: 'Sold', value: cleared ? `${cleared.awards.length} of ${round.jobIds.length}` : '–' },
           {
@@ -111,16 +111,37 @@ function Head({ round, label }: { round: RoundDetail; label: string }) {
   );
 }
 
+/** Where a round stands. Bids that were committed to are opened after the window. */
+function stateOf({ withdrawn, clearedAtMs, closesAtMs, revealsUntilMs }: RoundDetail, nowMs: number): string {
+  if (withdrawn) return 'withdrawn by its requester';
+  if (clearedAtMs !== null) return 'cleared';
+  if (closesAtMs > nowMs) return `closes in ${duration(closesAtMs - nowMs)}`;
+  if (revealsUntilMs !== null && revealsUntilMs > nowMs) return `bids open for ${duration(revealsUntilMs - nowMs)}`;
+  return 'closing';
+}
+
 function SealedBids({ round }: { round: RoundDetail }) {
+  const { commitments, sealing, sealedEntryIndex, revealsUntilMs, withdrawn } = round;
+  const about = withdrawn
+    ? 'the round ended without a clearing, and nobody learns their prices'
+    : sealing === 'receipt'
+      ? 'prices are published when the round is cleared'
+      : 'nobody knows their prices before all commitments are in the log; then they are opened';
   return (
     <section class="panel">
+      {sealedEntryIndex !== null && revealsUntilMs !== null && (
+        <p>
+          The commitments were sealed by entry <EntryLink index={sealedEntryIndex} />. Bids may be opened until{' '}
+          {clockTime(revealsUntilMs)}; one that is not forfeits its deposit.
+        </p>
+      )}
       <Table
         caption={
           <>
-            Sealed bids <span class="quiet">prices are published when the round is cleared</span>
+            Sealed bids <span class="quiet">{about}</span>
           </>
         }
-        rows={round.commitments}
+        rows={commitments}
         keyOf={({ prover }) => prover}
         empty="Nobody has bid yet."
         columns={[
@@ -182,6 +203,34 @@ function Bids({ cleared, candidates }: { cleared: Cleared; candidates: SeenCandi
   );
 }
 
+/** Commitments whose bids were never shown. In rounds of the other kind there are none. */
+function Unopened({ round, cleared }: { round: RoundDetail; cleared: Cleared }) {
+  const opened = new Set(cleared.bids.map(({ message }) => message.prover));
+  const missing = round.commitments.filter(({ prover }) => !opened.has(prover));
+  if (round.sealing !== 'commitReveal' || missing.length === 0) return null;
+  const fate = round.revealExcused
+    ? 'their deposits were given back, because the coordinator was away'
+    : 'their deposits went to the requester, unless the bid had expired by itself';
+  return (
+    <section class="panel">
+      <Table
+        caption={
+          <>
+            Bids that were never opened <span class="quiet">{fate}</span>
+          </>
+        }
+        rows={missing}
+        keyOf={({ prover }) => prover}
+        empty=""
+        columns={[
+          { head: 'Prover', cell: ({ prover }) => <ProverLink address={prover} /> },
+          { head: 'Commitment', cell: ({ commitment }) => <span class="mono">{commitment}</span> },
+        ]}
+      />
+    </section>
+  );
+}
+
 function winsOf(cleared: Cleared, prover: string): number {
   return cleared.awards.filter(({ primary, backup }) => primary.prover === prover || backup?.prover === prover).length;
 }
@@ -205,7 +254,7 @@ function Awards({ cleared: { awards } }: { cleared: Cleared }) {
           { head: 'Primary', cell: ({ primary }) => <ProverLink address={primary.prover} /> },
           {
             head: 'Owner',
-            cell: ({ primary: { owner, prover } }) => (owner === prover ? 'itself' : <OwnerName address={owner} />),
+            cell: ({ primary: { owner, prover } }) => (owner === prover ? 'itself' : <ProverName address={owner} />),
           },
           { head: 'Price', isNumber: true, cell: ({ priceWei }) => money.text(priceWei) },
           { head: 'Own bid', isNumber: true, cell: ({ primary }) => money.text(primary.priceBidWei) },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventStreamParser, type StreamEvent } from '#agent/client/eventStream.js';
+import { EventStreamParser, type StreamEvent } from '#protocol/eventStream.js';
 
 const parse = (chunks: readonly Uint8Array[]) => {
   const parser = new EventStreamParser();
