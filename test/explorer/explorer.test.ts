@@ -142,11 +142,10 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('content');
     for (const hash of hashes()) {
       await page.goto(`${market.url}/#/${hash}`);
+      await page.reload();
       await page.locator('main .panel').first().waitFor();
       await expect.poll(() => page.getByText('checking…').count(), WAIT).toBe(0);
-      expect(await page.evaluate('document.activeElement.id')).toMatch(/^(content)?$/);
       const stops: string = await page.evaluate(MARK_STOPS);
-      await page.evaluate('document.activeElement.blur()');
       for (const stop of stops.split(' ')) {
         await page.keyboard.press('Tab');
         expect(await page.evaluate(FOCUSED)).toEqual({ stop, isOutlined: true, isInView: true });
