@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { activationCauseSchema, ENTRY_SCHEMAS, poolCauseSchema, postingSchema } from '#protocol/entries.js';
+import { activationCauseSchema, ENTRY_SCHEMAS, poolCauseSchema } from '#protocol/entries.js';
 import { expiryReasonSchema, noAwardReasonSchema } from '#protocol/escalation.js';
+import { postingSchema } from '#protocol/ledger.js';
 import { giveUpReasonSchema } from '#protocol/messages.js';
 import { ProverNames } from '../../coordinator/explorer/page/data/proverNames.js';
 import { entryTitle } from '../../coordinator/explorer/page/parts/entryTitles.js';

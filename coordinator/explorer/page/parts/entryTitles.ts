@@ -34,6 +34,12 @@ export const ENTRY_TITLES: Record<EntryType, string> = {
   jobExpired: 'a job expired',
   blockCompleted: 'a block was completed',
   coordinatorStarted: 'the coordinator started',
+  chainAttached: 'the market was bound to a contract',
+  withdrawalRequested: 'money was taken out, to be paid on chain',
+  balanceRootComputed: 'the balances were summed up for the chain',
+  rootPosted: 'the sum of the balances stands on chain',
+  jobSetCommitted: 'jobs were committed to for settlement on chain',
+  jobSetSettled: 'jobs were settled on chain',
 };
 
 /** What an entry says has happened; a newer market may have types that this page does not know. */

@@ -40,6 +40,8 @@ const WORDS: Record<string, string> = {
   bidDeposit: 'deposit of a bid',
   bidDepositReturned: 'deposit of a bid given back',
   bidForfeited: 'forfeited by a bid that was not opened',
+  withdrawal: 'taken out, to be paid on chain',
+  jobSet: 'set of jobs that is settled on chain',
   receipt: 'receipt: the coordinator keeps them until the clearing',
   commitReveal: 'commitment: opened when all are in the log',
   inputNotServed: 'its input was not served',

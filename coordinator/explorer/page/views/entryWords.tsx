@@ -34,8 +34,8 @@ const isObject = (value: unknown): value is Fields => typeof value === 'object' 
 const isText = (value: unknown, shape: RegExp): value is string => typeof value === 'string' && shape.test(value);
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function placeParts({ blockId, roundId, jobId, label }: Fields): Part[] {
-  const id = [blockId, roundId, jobId].find((one) => isText(one, /^0x[0-9a-f]{64}/)) as string | undefined;
+function placeParts({ blockId, roundId, jobId, setId, label }: Fields): Part[] {
+  const id = [blockId, roundId, jobId, setId].find((one) => isText(one, /^0x[0-9a-f]{64}/)) as string | undefined;
   if (id === undefined) return [];
   const parts: Part[] = [
     ['block', <BlockLink blockId={id.slice(0, 66)} label={typeof label === 'string' ? label : undefined} />],
@@ -58,9 +58,10 @@ function partyParts({ prover, role, requester, account, name, origin }: Fields):
   return parts;
 }
 
-function moneyParts({ type, amountWei, priceWei, fromWei, toWei }: Fields): Part[] {
+function moneyParts({ type, amountWei, priceWei, fromWei, toWei, sumWei, totalWei }: Fields): Part[] {
   const amount = /^\d{1,61}$/;
-  if (isText(amountWei, amount)) return [['', formatMoney(amountWei)]];
+  const whole = amountWei ?? totalWei ?? sumWei;
+  if (isText(whole, amount)) return [['', formatMoney(whole)]];
   if (isText(fromWei, amount) && isText(toWei, amount))
     return [['', `${formatMoney(fromWei)} to ${formatMoney(toWei)}`]];
   return isText(priceWei, amount) ? [[type === 'bidOpened' ? 'to prove for' : 'for', formatMoney(priceWei)]] : [];
@@ -78,6 +79,8 @@ function countParts(fields: Fields): Part[] {
   if (isTime(proven) && isTime(expired)) parts.push(['', `${proven} proven, ${expired} expired`]);
   if (isTime(count)) add(count, 'bid');
   if (isTime(version)) parts.push(['version', version]);
+  if (isTime(fields.epoch)) parts.push(['epoch', fields.epoch]);
+  if (isTime(fields.accounts)) add(fields.accounts, 'account');
   if (type === 'coordinatorStarted' && isTime(gapMs) && gapMs > 0) parts.push(['away for', duration(gapMs)]);
   if (isTime(revealsUntilMs)) parts.push(['to be opened until', clockTime(revealsUntilMs)]);
   return parts;
