@@ -13,6 +13,7 @@ import { ArtifactShelf } from '#api/artifactShelf.js';
 import { Heartbeats } from '#api/heartbeats.js';
 import { createHeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
+import { WorkingAgents } from '#api/workingAgents.js';
 import { startEmbeddedPostgres } from '#journal/embeddedPostgres.js';
 import { openJournal } from '#journal/journal.js';
 import type { Journal } from '#journal/journalPort.js';
@@ -273,6 +274,8 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
   const heartbeats = new Heartbeats({ pool, log: apiLog });
   await heartbeats.load();
   closers.push(() => heartbeats.flush());
+  const agents = new WorkingAgents({ pool, log: apiLog });
+  closers.push(() => agents.flush());
   const prisma = createPrisma(pool);
   closers.push(() => prisma.$disconnect());
   const app = await buildApp({
@@ -282,6 +285,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     verifier,
     heavyWork,
     heartbeats,
+    agents,
     shelf,
     circuitChecker,
     cosigned: () => cosigning.newest(),

@@ -40,6 +40,8 @@ export function parseAgentConfig(input: z.input<typeof agentConfigSchema>): Agen
 export function agentPaths(dataDir: string) {
   return {
     lock: join(dataDir, 'agent.lock'),
+    /** What the coordinator knows this agent by, over restarts. */
+    identity: join(dataDir, 'agent-id'),
     artifacts: join(dataDir, 'artifacts'),
     measurements: join(dataDir, 'measurements.json'),
     /** What zkProofs were expected to take and took. */

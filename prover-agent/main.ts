@@ -1,20 +1,21 @@
 /** The prover agent: follows a market, bids, proves and delivers until it is stopped. */
+import type { RejectedError } from '#protocol/client.js';
 import type { EntryOf } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 
 import { Agent, FOLLOWED_TYPES } from './agent.js';
-import { repeatUntilDone } from './backoff.js';
+import { pause, repeatUntilDone } from './backoff.js';
 import { BidMemory } from './bidding/bidMemory.js';
 import { openBidding } from './bidding/openBidding.js';
 import { PoolWatcher } from './bidding/poolWatcher.js';
 import type { Account } from './client/account.js';
-import { refuseWhenAliveElsewhere } from './client/aliveElsewhere.js';
+import { openAgentIdentity } from './client/agentIdentity.js';
 import { followFeed } from './client/feed.js';
 import { Heartbeat } from './client/heartbeat.js';
-import { holdKey } from './client/keyLock.js';
+import { holdKey, KeyInUseError } from './client/keyLock.js';
 import { takeLock } from './client/lockFile.js';
 import { openSession } from './client/openSession.js';
-import { isUnreachable, type Session } from './client/session.js';
+import { isKeyInUse, isUnreachable, type Session } from './client/session.js';
 import { Standing } from './client/standing.js';
 import { type AgentConfig, agentPaths, ConfigError } from './config.js';
 import { type AgentLog, messageOf } from './log.js';
@@ -30,7 +31,7 @@ import { createProver, type ProverFactory } from './proving/prover.js';
 import { ProvingTimes } from './proving/provingTimes.js';
 import { LiveSettings, type WatchedSettings, watchSettings } from './settings/liveSettings.js';
 import { serveMetrics } from './status/metricsServer.js';
-import { hasJustCrashed, readStatusFile, StatusKeeper } from './status/statusKeeper.js';
+import { StatusKeeper } from './status/statusKeeper.js';
 
 /** What an agent is run with, beside its settings. */
 export interface RunAgentOptions {
@@ -42,13 +43,20 @@ export interface RunAgentOptions {
   ownerAddress?: Address | null;
   /** The file that the settings came from: changes of prices and limits in it count while the agent runs. */
   watched?: WatchedSettings | null;
+  /** Work in the place of another agent that has this key, on whatever machine: that one ends. */
+  takeOver?: boolean;
   log: AgentLog;
   /** Aborting it stops the agent cleanly. */
   signal: AbortSignal;
   fetch?: typeof fetch;
   /** Where provers come from; a test of a cheating agent hands in its own. */
   createProver?: ProverFactory;
+  /** Keeps other agents of this machine off the key; a test of several machines hands in its own. */
+  holdKey?: typeof holdKey;
 }
+
+/** How long a stopping agent waits for the coordinator to hear of it, in milliseconds: its silence says the same later. */
+const FAREWELL_MS = 2_000;
 
 /**
  * Runs an agent until the signal is aborted. A coordinator that cannot be reached is waited for.
@@ -62,12 +70,11 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
   clearWork(paths.work);
   const closing = new AbortController();
   const circuits = new Map<string, ProvableCircuit>();
-  const isComeback = hasJustCrashed(readStatusFile(paths.status), Date.now());
   const keeper = new StatusKeeper(paths.status, options.log);
   const { metricsHost: host, metricsPort: port } = config;
   if (port) serveMetrics({ host, port, status: () => keeper.status, log: keeper.log, signal: closing.signal });
   try {
-    await runLocked(config, { ...options, log: keeper.log, isComeback }, circuits, closing);
+    await runLocked(config, { ...options, log: keeper.log }, circuits, closing);
   } catch (error) {
     if (!options.signal.aborted) throw error;
   } finally {
@@ -80,27 +87,46 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
   }
 }
 
-/** `isComeback`: this agent held the same folder until just now, and crashed. */
-type LockedOptions = RunAgentOptions & { isComeback: boolean };
-
 async function runLocked(
   config: AgentConfig,
-  options: LockedOptions,
+  options: RunAgentOptions,
   circuits: Map<string, ProvableCircuit>,
   closing: AbortController,
 ): Promise<void> {
-  const { account, log, signal, watched = null } = options;
+  const { account, log } = options;
   const startedMs = performance.now();
+  const { name, slots, coordinator } = config;
+  log('starting', { prover: account.address, name, slots, coordinator });
+  const session = await openOnlySession(config, options, closing.signal);
+  try {
+    const passed = await enter(session, name, options);
+    await work(config, options, { session, passed, circuits, closing, startedMs });
+  } finally {
+    // Whoever wants to go on with the key, here or elsewhere, need not wait for this one's lease to end.
+    await Promise.race([session.announce('stop').catch(() => undefined), pause(FAREWELL_MS, closing.signal)]);
+  }
+}
+
+/** What an agent has when the market has let it in. */
+interface Entered {
+  session: Session;
+  /** Circuits whose challenge the prover has passed. */
+  passed: readonly string[];
+  circuits: Map<string, ProvableCircuit>;
+  closing: AbortController;
+  startedMs: number;
+}
+
+/** Bids and proves until the signal is aborted, or another agent has taken this one's place. */
+async function work(config: AgentConfig, options: RunAgentOptions, entered: Entered): Promise<void> {
+  const { log, signal, watched = null } = options;
+  const { session, passed, circuits, closing, startedMs } = entered;
   const live = new LiveSettings(config);
   if (watched) watchSettings(watched, { live, log, signal: closing.signal });
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
   const times = new ProvingTimes(agentPaths(config.dataDir).provingTimes);
-  const { name, slots } = config;
-  log('starting', { prover: account.address, name, slots, coordinator: config.coordinator });
-  const session = await openOnlySession(config, options, closing.signal);
-  const passed = await untilReached(options, () => registerOnce(session, name, options));
-  await untilReached(options, () => session.logIn());
-  const book = new JobBook(account.address);
+  const { slots } = config;
+  const book = new JobBook(session.address);
   const onNews = () => heartbeat.tellNews();
   const parts = { session, book, circuits, measurements, times, slots, log, signal: closing.signal };
   const rest = new IdleRest({ ...parts, restAfterMs: config.restAfterMs });
@@ -134,34 +160,70 @@ async function runLocked(
   const standing = new Standing(session, log, closing.signal);
   const agentParts = { session, book, runner, bidder, opener, pool, memory, standing, log, onCircuit, onNews };
   const agent = new Agent({ ...agentParts, signal: closing.signal });
+  const replaced = new AbortController();
   const heartbeat = new Heartbeat({
     ...parts,
     jobs: () => agent.heartbeatJobs(),
     onDropped: (jobIds) => agent.drop(jobIds, 'heartbeat'),
+    onReplaced: (refusal) => {
+      if (!replaced.signal.aborted) log('replaced', { reason: refusal.message });
+      replaced.abort(new KeyInUseError(keyInUseText(session, refusal)));
+    },
   });
   // An agent that comes back keeps its leases while it gets ready.
   await agent.takeDues();
   void heartbeat.run();
   await shelf.open();
+  replaced.signal.throwIfAborted();
   runner.start();
   void rest.run();
   if (live.current.strategy === 'adaptive') void memory.learnHistory(closing.signal);
   followMarket(config, options, agent, closing.signal);
   standing.look();
   log('ready', { readyMs: Math.round(performance.now() - startedMs), circuits: circuits.size });
-  await aborted(signal);
+  await aborted(AbortSignal.any([signal, replaced.signal]));
+  // What this agent holds is the other's now: nothing is handed back.
+  replaced.signal.throwIfAborted();
   await agent.stop(live.current.finishMs);
 }
 
-/** Reaches the market, and holds the key for it until the signal is aborted. */
-async function openOnlySession(config: AgentConfig, options: LockedOptions, signal: AbortSignal): Promise<Session> {
-  const session = await openSession({ ...options, baseUrl: config.coordinator });
-  const letGo = await holdKey(session.address, session.market.coordinatorId, config.dataDir);
+/** Reaches the market, and holds the key for it on this machine until the signal is aborted. */
+async function openOnlySession(config: AgentConfig, options: RunAgentOptions, signal: AbortSignal): Promise<Session> {
+  const agent = openAgentIdentity(agentPaths(config.dataDir).identity);
+  const session = await openSession({ ...options, baseUrl: config.coordinator, agent });
+  const letGo = await (options.holdKey ?? holdKey)(session.address, session.market.coordinatorId, config.dataDir);
   signal.addEventListener('abort', letGo, { once: true });
-  // Who comes back after a crash has no time for the question: its leases run.
-  if (!options.isComeback) await refuseWhenAliveElsewhere(session, options.signal);
   return session;
 }
+
+/**
+ * Registers, logs in, and has the market know that this agent works for the prover: before anything is touched where it may
+ * not be the only one.
+ * @returns the circuits whose challenge the prover has passed
+ * @throws KeyInUseError when another agent works with the key, on whatever machine
+ */
+async function enter(session: Session, name: string, options: RunAgentOptions): Promise<readonly string[]> {
+  const announce = () => untilReached(options, () => session.announce(options.takeOver ? 'takeOver' : 'start'));
+  try {
+    const { prover } = await untilReached(options, () => knownAccount(session));
+    if (prover) await announce();
+    const passed = await untilReached(options, () => registerOnce(session, name, options));
+    if (!prover) await announce();
+    return passed;
+  } catch (error) {
+    throw isKeyInUse(error) ? new KeyInUseError(keyInUseText(session, error)) : error;
+  }
+}
+
+/** What the operator must know of the other agent, and can do. */
+function keyInUseText({ address }: Session, { problem }: RejectedError): string {
+  return (
+    `another agent works with the key of ${address}. ${problem.detail} Stop it, give this one a key of its own, or start ` +
+    'this one with --take-over, which ends the other'
+  );
+}
+
+const knownAccount = (session: Session) => session.client.call('getAccount', { params: { address: session.address } });
 
 /** Hands the market's news to the agent, for as long as the signal is not aborted. */
 function followMarket({ coordinator }: AgentConfig, options: RunAgentOptions, agent: Agent, signal: AbortSignal): void {
@@ -183,7 +245,7 @@ function followMarket({ coordinator }: AgentConfig, options: RunAgentOptions, ag
  */
 async function registerOnce(session: Session, name: string, options: RunAgentOptions): Promise<readonly string[]> {
   const owner = options.owner ?? null;
-  const known = (await session.client.call('getAccount', { params: { address: session.address } })).prover;
+  const known = (await knownAccount(session)).prover;
   const ownerAddress = owner?.address ?? options.ownerAddress ?? known?.owner ?? session.address;
   const canSign = ownerAddress === session.address || owner !== null;
   const passed = known?.challengesPassed ?? [];

@@ -8,6 +8,7 @@ import type { VerifierPool } from '#verifier/verifierPool.js';
 import type { ArtifactShelf } from './artifactShelf.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HeavyWork } from './heavyWork.js';
+import type { WorkingAgents } from './workingAgents.js';
 
 /** Where witness generators and proving keys lie on disk. */
 export interface ArtifactStore {
@@ -52,6 +53,7 @@ export interface ApiDeps {
   verifier: Pick<VerifierPool, 'checkVerificationKey'>;
   heavyWork: HeavyWork;
   heartbeats: Heartbeats;
+  agents: WorkingAgents;
   /** Files of all circuits: those that the market brings, and those that were uploaded. */
   shelf: Pick<ArtifactShelf, 'pathOf' | 'received' | 'append' | 'keepSamples' | 'sampleInput'>;
   circuitChecker: Pick<CircuitChecker, 'jobsOf' | 'checkFiles'>;

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { ProgressView } from '#protocol/views.js';
 import type { ApiLog } from './apiDeps.js';
+import { SoonWriter } from './soonWriter.js';
 
 /** Longest time that a sign of life stands in memory only. */
 export const FLUSH_MS = 200;
@@ -33,11 +34,15 @@ export class Heartbeats {
   readonly #seen = new Map<string, Map<string, ProgressView>>();
   readonly #unwritten = new Map<string, ProgressView>();
   readonly #ended = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #writer: SoonWriter;
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
+    this.#writer = new SoonWriter({
+      write: () => this.#write(),
+      withinMs: options.flushMs ?? FLUSH_MS,
+      onFailure: (error) => options.log.error('heartbeats could not be written', { err: error }),
+    });
   }
 
   /** Reads what the database has: after a restart the leases go on where they were. */
@@ -61,7 +66,7 @@ export class Heartbeats {
   note(report: ProgressView): void {
     if (!this.#keep(report)) return;
     this.#unwritten.set(`${report.jobId} ${report.prover}`, report);
-    this.#schedule();
+    this.#writer.schedule();
   }
 
   /** Drops a job that has ended, here and in the database. */
@@ -71,7 +76,7 @@ export class Heartbeats {
     for (const prover of provers.keys()) this.#unwritten.delete(`${jobId} ${prover}`);
     this.#seen.delete(jobId);
     this.#ended.add(jobId);
-    this.#schedule();
+    this.#writer.schedule();
   }
 
   /** The last sign of life that this process knows of, Unix milliseconds. The database may know of a later one. */
@@ -81,10 +86,7 @@ export class Heartbeats {
 
   /** Writes now what is only in memory. Throws when the database fails; what was not written is kept. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#flushing = this.#flushing.catch(() => undefined).then(() => this.#write());
-    return this.#flushing;
+    return this.#writer.flush();
   }
 
   #keep(report: ProgressView): boolean {
@@ -94,15 +96,6 @@ export class Heartbeats {
     provers.set(report.prover, report);
     this.#seen.set(report.jobId, provers);
     return true;
-  }
-
-  #schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.flush().catch((error: unknown) => {
-        this.#options.log.error('heartbeats could not be written', { err: error });
-        this.#schedule();
-      });
-    }, this.#options.flushMs ?? FLUSH_MS);
   }
 
   async #write(): Promise<void> {

@@ -45,6 +45,10 @@ export const REJECTIONS = {
 
   unknownProver: [403, 'This prover is not registered; register it with its owner first.'],
   ownerSignatureMissing: [401, 'The owner differs from the prover and must sign the registration too.'],
+  keyInUse: [
+    409,
+    'Another agent works for this prover; stop it, or announce that this one takes over. See the detail.',
+  ],
   proverOwned: [409, 'This prover is registered under another owner, and a prover cannot change its owner.'],
 
   challengeNeeded: [403, 'This prover must prove a challenge job of the circuit first; ask for one.'],

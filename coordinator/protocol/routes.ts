@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { AGENT_ROUTES } from './agentRoutes.js';
 import { BID_ROUTES } from './bidRoutes.js';
 import { BROWSE_ROUTES } from './browseRoutes.js';
 import { CIRCUIT_ROUTES } from './circuitRoutes.js';
@@ -27,7 +28,6 @@ import {
   jobIdSchema,
   roundIdSchema,
   signatureSchema,
-  unixMsSchema,
   weiSchema,
 } from './units.js';
 import {
@@ -283,18 +283,7 @@ export const ROUTES = {
     response: acceptedSchema,
     rejections: [...SIGNATURE, 'unknownJob', 'jobEnded', 'notAssigned'],
   }),
-  beat: route({
-    method: 'POST',
-    path: '/v1/heartbeats',
-    summary: 'Keeps the leases of all the jobs named, with their progress; the answer names those that have ended.',
-    auth: 'token',
-    body: z.strictObject({
-      jobs: z.array(progressViewSchema.omit({ prover: true, lastSeenMs: true })).max(4_096),
-    }),
-    bodyLimit: 1024 * 1024,
-    response: z.strictObject({ leaseMs: z.int(), nowMs: unixMsSchema, dropJobIds: z.array(jobIdSchema).max(4_096) }),
-    rejections: ['notLoggedIn', 'loginExpired'],
-  }),
+  ...AGENT_ROUTES,
   ...LOG_ROUTES,
 } as const satisfies Record<string, Route>;
 

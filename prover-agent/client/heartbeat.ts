@@ -1,7 +1,8 @@
+import type { RejectedError } from '#protocol/client.js';
 import type { RouteCall } from '#protocol/routeCalls.js';
 import { pause } from '../backoff.js';
 import { type AgentLog, messageOf } from '../log.js';
-import type { Session } from './session.js';
+import { isKeyInUse, type Session } from './session.js';
 
 /** What a heartbeat says of each job. */
 export type HeartbeatJobs = RouteCall<'beat'>['body']['jobs'];
@@ -10,8 +11,8 @@ export type HeartbeatJobs = RouteCall<'beat'>['body']['jobs'];
 const NEWS_EVERY_MS = 250;
 /** Heartbeats are at least this far apart, however short the market's lease is, in milliseconds. */
 const EVERY_MS_MIN = 50;
-/** Without jobs there are no heartbeats; then the coordinator's clock is read so often, in milliseconds. */
-const CLOCK_EVERY_MS = 60_000;
+/** Without jobs a heartbeat only shows that the agent lives, and reads the clock: each such part of a lease will do. */
+const IDLE_LEASE_PART = 0.5;
 /** Jobs that one heartbeat may name. */
 const JOBS_MAX = 4_096;
 
@@ -19,17 +20,22 @@ export interface HeartbeatOptions {
   session: Session;
   log: AgentLog;
   signal: AbortSignal;
-  /** The jobs held now; with none there is no heartbeat. */
+  /** The jobs held now. */
   jobs(): HeartbeatJobs;
   /** Called with the jobs that the coordinator says have ended. */
   onDropped(jobIds: readonly string[]): void;
+  /** Called when another agent has taken this one's place. */
+  onReplaced(refusal: RejectedError): void;
 }
 
-/** Keeps the leases of all jobs with one call every quarter of a lease, and at once when there is news. */
+/**
+ * Keeps the leases of all jobs with one call every quarter of a lease, and at once when there is news. An agent without jobs
+ * is heard of half as often, so that a second one on its key is told of it.
+ */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #wake = new AbortController();
-  #clockReadMs = performance.now();
+  #beatMs = Number.NEGATIVE_INFINITY;
   /** The shortest lease of the jobs held, as the coordinator told it last. */
   #leaseMs = 0;
 
@@ -60,19 +66,16 @@ export class Heartbeat {
   /** Waits for the answer, but not until the next one is due: a lease is shorter than the longest wait for an answer. */
   async #beatFor(everyMs: number): Promise<void> {
     const jobs = this.#options.jobs();
-    if (jobs.length > 0) this.#clockReadMs = performance.now();
-    else if (performance.now() - this.#clockReadMs > CLOCK_EVERY_MS) this.#readClock();
+    // A little early counts as due, or each would come a quarter of a lease late.
+    const isDue = performance.now() - this.#beatMs > IDLE_LEASE_PART * this.#leaseMs - everyMs / 2;
+    if (jobs.length === 0 && !isDue) return;
+    this.#beatMs = performance.now();
     const beats: Promise<void>[] = [];
-    for (let at = 0; at < jobs.length; at += JOBS_MAX) beats.push(this.#beat(jobs.slice(at, at + JOBS_MAX)));
+    for (let at = 0; at === 0 || at < jobs.length; at += JOBS_MAX)
+      beats.push(this.#beat(jobs.slice(at, at + JOBS_MAX)));
     const isAnswered = new AbortController();
     await Promise.race([Promise.all(beats), pause(everyMs, isAnswered.signal)]);
     isAnswered.abort();
-  }
-
-  /** An idle agent's clock may go wrong for days, and every round would look closed. A failure is tried again later. */
-  #readClock(): void {
-    this.#clockReadMs = performance.now();
-    this.#options.session.readClock().catch(() => undefined);
   }
 
   async #beat(jobs: HeartbeatJobs): Promise<void> {
@@ -81,7 +84,8 @@ export class Heartbeat {
       this.#leaseMs = leaseMs;
       if (dropJobIds.length > 0) this.#options.onDropped(dropJobIds);
     } catch (error) {
-      if (!this.#options.signal.aborted) this.#options.log('heartbeatFailed', { reason: messageOf(error) });
+      if (isKeyInUse(error)) this.#options.onReplaced(error);
+      else if (!this.#options.signal.aborted) this.#options.log('heartbeatFailed', { reason: messageOf(error) });
     }
   }
 }

@@ -6,14 +6,13 @@ import { pause } from '../backoff.js';
 /** Another agent works with the same key for the same market. */
 export class KeyInUseError extends Error {
   override readonly name = 'KeyInUseError';
-  /** @param holder - what is known of the other agent; `elsewhere` when it is on another machine */
-  constructor(prover: string, holder: Holder | null | 'elsewhere') {
-    const who =
-      holder === 'elsewhere'
-        ? 'another agent, on another machine or in another container, sends heartbeats'
-        : `another agent on this machine (${holder ? `process ${holder.pid}, data folder ${holder.dataDir}` : 'it does not say which'}) works`;
-    super(`${who} with the key of ${prover}: stop it, or give this one a key of its own`);
-  }
+}
+
+function inUseHere(prover: string, holder: Holder | null): KeyInUseError {
+  const who = holder ? `process ${holder.pid}, data folder ${holder.dataDir}` : 'it does not say which';
+  return new KeyInUseError(
+    `another agent on this machine (${who}) works with the key of ${prover}: stop it, or give this one a key of its own`,
+  );
 }
 
 /** What the agent that holds the key says of itself. */
@@ -42,8 +41,7 @@ export async function holdKey(prover: string, coordinatorId: string, dataDir: st
     const server = await listen(path, { pid: process.pid, dataDir });
     if (server) return () => server.close();
     const holder = await askHolder(path);
-    if (holder !== 'gone' || performance.now() > endMs)
-      throw new KeyInUseError(prover, holder === 'gone' ? null : holder);
+    if (holder !== 'gone' || performance.now() > endMs) throw inUseHere(prover, holder === 'gone' ? null : holder);
     await pause(LOOK_EVERY_MS);
   }
 }

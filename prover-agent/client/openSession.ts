@@ -1,3 +1,4 @@
+import type { AgentSign } from '#protocol/agentRoutes.js';
 import { createClient } from '#protocol/client.js';
 import { repeatUntilDone } from '../backoff.js';
 import { type AgentLog, messageOf } from '../log.js';
@@ -23,8 +24,9 @@ export async function openSession(options: {
   log: AgentLog;
   signal: AbortSignal;
   fetch?: typeof fetch;
+  agent?: AgentSign;
 }): Promise<Session> {
-  const { baseUrl, account, log, signal } = options;
+  const { baseUrl, account, log, signal, agent = null } = options;
   const client = createClient({
     baseUrl,
     fetch: options.fetch ?? fetch,
@@ -48,5 +50,5 @@ export async function openSession(options: {
   // All times are reckoned by the coordinator's clock, so nothing is lost; but logs of the machine would mislead.
   const aheadMs = clock.localMs() - clock.nowMs();
   if (Math.abs(aheadMs) > CLOCK_DIFFERS_MS) log('clockDiffers', { aheadMs });
-  return new Session({ client, account, market, clock });
+  return new Session({ client, account, market, clock, agent });
 }

@@ -1,3 +1,4 @@
+import type { AgentSign } from '#protocol/agentRoutes.js';
 import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import { type Bid, type GiveUp, giveUpDetail, type Messages, type MessageType } from '#protocol/messages.js';
@@ -26,6 +27,11 @@ export function isUnreachable(error: unknown): error is UnreachableError {
 /** True when the coordinator does not know this prover's login: a new one may help, or another coordinator. */
 export function isLoginLost(error: unknown): boolean {
   return error instanceof RejectedError && ['notLoggedIn', 'loginExpired'].includes(error.code);
+}
+
+/** True when another agent works for this prover, as the coordinator sees it. */
+export function isKeyInUse(error: unknown): error is RejectedError {
+  return error instanceof RejectedError && error.code === 'keyInUse';
 }
 
 /** The coordinator's clock, kept by the times of its answers. */
@@ -68,11 +74,20 @@ export class Session {
   readonly account: Account;
   readonly market: MarketView;
   readonly clock: CoordinatorClock;
+  /** Who speaks, of the agents that have the key; null for who is no agent. */
+  readonly #agent: AgentSign | null;
   readonly #parameters = new Map<number, Parameters>();
   #token: { text: string; expiresAtMs: number } | null = null;
   #loggingIn: Promise<string> | null = null;
 
-  constructor(options: { client: Client; account: Account; market: MarketView; clock: CoordinatorClock }) {
+  constructor(options: {
+    client: Client;
+    account: Account;
+    market: MarketView;
+    clock: CoordinatorClock;
+    agent?: AgentSign | null;
+  }) {
+    this.#agent = options.agent ?? null;
     this.client = options.client;
     this.account = options.account;
     this.market = options.market;
@@ -88,7 +103,7 @@ export class Session {
     return { chainId: this.market.chainId, coordinatorId: this.market.coordinatorId };
   }
 
-  /** Reads the coordinator's clock, which heartbeats do only while a job is held. */
+  /** Reads the coordinator's clock, as heartbeats do. */
   async readClock(): Promise<void> {
     const sentMs = this.clock.localMs();
     this.clock.set((await this.client.call('getMarket', {})).nowMs, sentMs);
@@ -171,7 +186,6 @@ export class Session {
     return this.client.call('submitChallenge', { body: { ...signed, publicSignals, zkProof } });
   }
 
-  /** @param detail - what goes with the reason, in any text: what cannot be signed of it is left out */
   /** Commits to a zkProof for a pooled job. The same arguments make the same message. */
   commitToPool(jobId: string, contentHash: Hex): Promise<RouteAnswer<'commitToPool'>> {
     const commitment = poolCommitmentOf(contentHash, this.address, jobId);
@@ -180,6 +194,7 @@ export class Session {
     });
   }
 
+  /** @param detail - what goes with the reason, in any text: what cannot be signed of it is left out */
   giveUp(jobId: string, reason: GiveUp['reason'], detail = ''): Promise<RouteAnswer<'giveUp'>> {
     const message = { jobId, prover: this.address, reason, detail: giveUpDetail(detail) };
     return this.client.call('giveUp', { body: this.sign('GiveUp', message) });
@@ -195,10 +210,17 @@ export class Session {
     return this.#callWithToken('getJobInput', { params: { jobId } });
   }
 
-  /** Keeps the leases of the jobs named. */
+  /** Says that this agent starts, also in another's place, or stops. Rejected (`keyInUse`) while another one works. */
+  async announce(phase: RouteCall<'announceAgent'>['body']['phase']): Promise<void> {
+    const agent = this.#agent;
+    if (agent) await this.#callWithToken('announceAgent', { body: { agent, phase } });
+  }
+
+  /** Keeps the leases of the jobs named, and shows that this agent lives. */
   async beat(jobs: RouteCall<'beat'>['body']['jobs']): Promise<RouteAnswer<'beat'>> {
     const sentMs = this.clock.localMs();
-    const answer = await this.#callWithToken('beat', { body: { jobs } });
+    const body = this.#agent ? { jobs, agent: this.#agent } : { jobs };
+    const answer = await this.#callWithToken('beat', { body });
     this.clock.set(answer.nowMs, sentMs);
     return answer;
   }

@@ -8,6 +8,7 @@ import { EVENT_CODES, FLAW_CODES, GIVE_UP_CODES } from './provingCodes.js';
 const ROUTES_USED: readonly RouteName[] = [
   'registerProver',
   'logIn',
+  'announceAgent',
   'placeBid',
   'commitBid',
   'openBid',
@@ -30,6 +31,7 @@ export interface CodeTable {
 
 /** What only the operator can put right; the rest the agent sees to by itself. */
 const OPERATOR_CAN: Partial<Record<RejectionCode, string>> = {
+  keyInUse: 'stop the other, give one a key of its own, or start this one with `--take-over`',
   insufficientFunds: 'deposit more; `agent doctor` says how much',
   messageFromFuture: 'restart the agent: it reads the coordinator’s clock anew',
   notEligible: 'see the detail: score, owner or challenge',

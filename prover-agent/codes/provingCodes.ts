@@ -69,6 +69,10 @@ export const EVENT_CODES: Readonly<Record<string, CodeAdvice>> = {
     'a bid that counts for this prover is not one that this agent sent: another agent has its key',
     'stop one of the two, or give it a key of its own; else both take the same jobs',
   ],
+  replaced: [
+    'another agent works with this one’s key, and has taken its place: this one ends, and hands nothing back',
+    'run one of the two; see `keyInUse`',
+  ],
   clockDiffers: [
     'this clock and the coordinator’s differ',
     'set the clock by NTP; the agent goes by the coordinator’s',

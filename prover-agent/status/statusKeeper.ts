@@ -78,11 +78,6 @@ function removeQuietly(path: string): void {
   }
 }
 
-/** Whether the agent of this folder was at work until just now and did not stop by itself: who starts then comes back. */
-export function hasJustCrashed(last: StatusFile | null, nowMs: number): boolean {
-  return last !== null && last.status.phase !== 'stopped' && Math.abs(nowMs - last.writtenMs) <= STATUS_FRESH_MS;
-}
-
 /** Reads what an agent has left; null when there is nothing that can be read. */
 export function readStatusFile(path: string): StatusFile | null {
   try {

@@ -124,6 +124,7 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
     listOpenRounds: () => ({ rounds: [] }),
     listPool: () => ({ jobs: [] }),
     commitToPool: () => accepted,
+    announceAgent: () => ({ leaseMs: 800, nowMs: Date.now() }),
     beat: () => ({ leaseMs: 800, nowMs: Date.now(), dropJobIds: [] }),
     submitProof: () => accepted,
     giveUp: () => accepted,

@@ -15,7 +15,7 @@ import { readStatusFile, StatusKeeper } from '#agent/status/statusKeeper.js';
 import { runCommandLine } from '../setup/commandLine.js';
 import { until as eventually, LiveProcess } from '../setup/liveProcess.js';
 import { BLOCK_ID, clearedFor, committedCircuit, jobOf, OTHER, sideOf, slowProver, until } from './agentFixtures.js';
-import { FAKE_MARKET, type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';
+import { FAKE_MARKET, type FakeCoordinator, Refusal, startFakeCoordinator } from './fakeCoordinator.js';
 
 const bytes = Buffer.from('an artifact');
 const artifact = { sha256: `0x${createHash('sha256').update(bytes).digest('hex')}` as const, bytes: bytes.length };
@@ -50,14 +50,18 @@ afterEach(async () => {
 });
 
 const dataDirOf = (name: string) => join(folder, name);
-function start(name: string, more: object = {}): Promise<void> {
+function start(name: string, more: object = {}, takeOver = false): Promise<void> {
   const config = parseAgentConfig({ coordinator: coordinator.baseUrl, dataDir: dataDirOf(name), finishMs: 0, ...more });
   const log = (event: string, fields = {}) => void events.push({ event, fields });
-  const run = runAgent(config, { account, log, signal: stop.signal, createProver: slowProver(20) });
+  const run = runAgent(config, { account, log, signal: stop.signal, takeOver, createProver: slowProver(20) });
   run.catch(() => undefined);
   running.push(run);
   return run;
 }
+const knownAccount = (address: string, name: string) => ({
+  ...{ address, freeWei: '1', bondedWei: '0', lastNonce: 0 },
+  prover: { owner: address, name, challengesPassed: [] },
+});
 const told = (event: string) => events.find((one) => one.event === event)?.fields;
 
 describe('two agents on one key', () => {
@@ -92,42 +96,72 @@ describe('two agents on one key', () => {
 });
 
 describe('an agent with the same key on another machine', () => {
-  const heartbeat = (lastSeenMs: () => number) => {
-    const job = jobOf(0, { circuitId: circuit.circuitId, primary: sideOf(account.address) });
-    const report = { jobId: job.jobId, prover: account.address, stage: 'proving', progressPpm: 0, expectedEndMs: null };
-    coordinator.handlers.listDues = () => ({ prover: account.address, jobs: [job] });
-    coordinator.handlers.listJobs = () => ({ jobs: [job], progress: [{ ...report, lastSeenMs: lastSeenMs() }] });
+  const refusal = () => {
+    throw new Refusal('keyInUse');
   };
+  const touching = ['registerProver', 'beat', 'giveUp', 'placeBid', 'requestChallenge'];
 
-  it('is found out by the heartbeats of its jobs, before anything is touched', async () => {
-    heartbeat(() => Date.now());
-    await expect(start('second')).rejects.toThrow(/on another machine.*heartbeats/);
-    expect(coordinator.calls.map(({ name }) => name)).not.toContain('beat');
+  it('keeps this one from starting, before anything is touched; the message says what to do', async () => {
+    coordinator.handlers.getAccount = ({ params }) => knownAccount(params.address, 'first');
+    coordinator.handlers.announceAgent = refusal;
+    const problem = start('second');
+    await expect(problem).rejects.toThrow(KeyInUseError);
+    await expect(problem).rejects.toThrow(/another agent works with the key of 0x.*--take-over/);
+    expect(coordinator.calls.map(({ name }) => name).filter((name) => touching.includes(name))).toEqual([]);
+  });
+
+  it('is taken the place of when the operator says so', async () => {
+    void start('second', {}, true);
+    await until(() => told('ready') !== undefined, 'the second agent');
+    const said = coordinator.calls.filter(({ name }) => name === 'announceAgent');
+    expect(said.map(({ request }) => request.body.phase)).toEqual(['takeOver']);
+  });
+
+  it('ends this one when it takes its place: nothing is handed back, for the jobs are the other’s now', async () => {
+    const job = jobOf(0, { circuitId: circuit.circuitId, primary: sideOf(account.address) });
+    coordinator.handlers.listDues = () => ({ prover: account.address, jobs: [job] });
+    coordinator.handlers.getJobInput = () => ({ inputHash: job.inputHash, input: sampleInput() });
+    const first = start('first', { finishMs: 60_000 });
+    await until(() => told('ready') !== undefined, 'the first agent');
+    coordinator.handlers.beat = refusal;
+    await expect(first).rejects.toThrow(KeyInUseError);
+    expect(told('replaced')).toBeDefined();
     expect(coordinator.calls.map(({ name }) => name)).not.toContain('giveUp');
   });
 
-  it('is not looked for by one that comes back after a crash: its leases run', async () => {
-    heartbeat(() => Date.now());
-    const path = agentPaths(dataDirOf('crashed')).status;
-    const keeper = new StatusKeeper(path, () => {});
-    keeper.log('ready');
-    keeper.close();
-    void start('crashed');
-    await until(() => told('ready') !== undefined, 'the agent that comes back');
-  });
-
-  it('is not taken for one that has just died, nor for one that died long ago', async () => {
-    const diedMs = Date.now();
-    heartbeat(() => diedMs);
-    void start('next');
-    await until(() => told('ready') !== undefined, 'the agent after one that died');
+  it('is told by an agent that has nothing to do that it lives, and by one that stops that it does not', async () => {
+    void start('first');
+    const beats = () => coordinator.calls.filter(({ name }) => name === 'beat').map(({ request }) => request.body);
+    await until(() => beats().length > 2, 'signs of an idle agent');
+    const [{ agent }] = beats();
+    expect(beats()).toEqual(beats().map(() => ({ jobs: [], agent })));
     stop.abort();
     await running[0];
-    stop = new AbortController();
-    events = [];
-    heartbeat(() => diedMs - 60_000);
-    void start('next');
-    await until(() => told('ready') !== undefined, 'the agent long after');
+    const said = coordinator.calls.filter(({ name }) => name === 'announceAgent').map(({ request }) => request.body);
+    expect(said).toEqual([
+      { agent, phase: 'start' },
+      { agent, phase: 'stop' },
+    ]);
+  });
+
+  it('is another to the market, and a restart of the same folder is not', async () => {
+    const signs: { agentId: string; runId: string }[] = [];
+    coordinator.handlers.announceAgent = ({ body }) => {
+      if (body.phase === 'start') signs.push(body.agent);
+      return { leaseMs: 800, nowMs: Date.now() };
+    };
+    for (const name of ['first', 'first', 'second']) {
+      stop = new AbortController();
+      events = [];
+      const run = start(name);
+      await until(() => told('ready') !== undefined, name);
+      stop.abort();
+      await run;
+    }
+    const [first, again, second] = signs;
+    expect(again!.agentId).toBe(first!.agentId);
+    expect(second!.agentId).not.toBe(first!.agentId);
+    expect(new Set(signs.map(({ runId }) => runId)).size).toBe(3);
   });
 
   it('is found out by its bid, when neither holds anything', async () => {

@@ -233,6 +233,32 @@ describe('the way of a block over HTTP', () => {
     expect(market.heartbeats.lastSeenMs(jobId, primary)).toBe(market.driver.nowMs);
   });
 
+  it('lets one agent at a time work for a prover', async () => {
+    const token = await logIn(market, seeds[0]!);
+    const agentOf = (letter: string) => ({
+      agentId: `0x${letter.repeat(64)}` as const,
+      runId: `0x${letter.repeat(64)}` as const,
+      host: `machine ${letter}`,
+    });
+    const [first, second] = [agentOf('a'), agentOf('b')];
+    const announce = (agent: typeof first, phase: 'start' | 'takeOver' | 'stop', as = token) =>
+      call('announceAgent', { body: { agent, phase } }, as);
+    const beat = (agent: typeof first) => call('beat', { body: { jobs: [], agent } }, token);
+    expect(await announce(first, 'start')).toEqual({ leaseMs: 10_000, nowMs: market.driver.nowMs });
+    await expect(announce(second, 'start')).rejects.toThrow(
+      /^keyInUse: .*runs on "machine a" since 20.+ and was heard of 0.0 s ago; once it is silent for 10 s/,
+    );
+    await announce(second, 'takeOver');
+    await expect(beat(first)).rejects.toThrow(/^keyInUse/);
+    expect(await beat(second)).toMatchObject({ dropJobIds: [] });
+    await announce(second, 'stop');
+    await announce(first, 'start');
+    await announce(first, 'stop');
+    const stranger = await logIn(market, 77);
+    await expect(announce(first, 'start', stranger)).rejects.toThrow(/^unknownProver/);
+    expect(await call('beat', { body: { jobs: [], agent: first } }, stranger)).toMatchObject({ dropJobIds: [] });
+  });
+
   it('puts on record that it cannot serve an input, and that it can again', async () => {
     const jobId = jobIds[0]!;
     const primary = primaryOf(market, jobId);

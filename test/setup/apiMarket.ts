@@ -13,6 +13,7 @@ import { ArtifactShelf } from '#api/artifactShelf.js';
 import { Heartbeats } from '#api/heartbeats.js';
 import { createHeavyWork, type HeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
+import { WorkingAgents } from '#api/workingAgents.js';
 import { buildExampleBlock } from '#circuits/exampleBlock.js';
 import { type Client, createClient } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
@@ -70,6 +71,7 @@ export async function openApiMarket(
   const log = { error: (message: string, fields: Record<string, unknown>) => void failures.push({ message, fields }) };
   const heavyWork = createHeavyWork({ domain: DOMAIN });
   const heartbeats = new Heartbeats({ pool: database.pool, log, flushMs: 20 });
+  const agents = new WorkingAgents({ pool: database.pool, log, flushMs: 20 });
   const verifier: VerifierPool = createVerifierPool({ threads: 1 });
   const artifacts = new Map<Hex, string>();
   const folder = await mkdtemp(join(tmpdir(), 'understudy-shelf-'));
@@ -88,6 +90,7 @@ export async function openApiMarket(
     verifier,
     heavyWork,
     heartbeats,
+    agents,
     shelf,
     circuitChecker,
     sampleInput: (inputHash) => (inputHash === SAMPLE.inputHash ? sampleInput() : null),
@@ -109,7 +112,13 @@ export async function openApiMarket(
   const url = `http://${host}`;
   const close = async () => {
     await app.close();
-    await Promise.all([heavyWork.close(), verifier.close(), heartbeats.flush(), circuitChecker.close()]);
+    await Promise.all([
+      heavyWork.close(),
+      verifier.close(),
+      heartbeats.flush(),
+      agents.flush(),
+      circuitChecker.close(),
+    ]);
     await rm(folder, { recursive: true });
     await prisma.$disconnect();
     await executor.journal.close();

@@ -80,6 +80,11 @@ export class LiveAgent {
 export interface InstantAgentOptions extends LiveAgentOptions {
   /** The coordinator to work with; default: the market's first. */
   url?: string;
+  /** An account that another agent has too; by default a new one. */
+  account?: Account;
+  /** The agent is on a machine of its own: nothing but the market can keep it off a key. */
+  isElsewhere?: boolean;
+  takeOver?: boolean;
   /** A cheat's place: changes what is delivered. */
   bend?: (made: MadeProof) => MadeProof;
 }
@@ -89,16 +94,25 @@ export interface InstantAgentOptions extends LiveAgentOptions {
  * hand and gives them out when the test says so.
  */
 export class InstantAgent {
-  readonly account: Account = accountOf(newPrivateKey());
+  readonly account: Account;
   readonly events: { event: string; fields: Readonly<Record<string, unknown>> }[] = [];
   readonly #stop = new AbortController();
   readonly #waiting: (() => void)[] = [];
   #permits = Number.POSITIVE_INFINITY;
   #running: Promise<void> = Promise.resolve();
 
+  private constructor(account: Account) {
+    this.account = account;
+  }
+
+  /** Resolves when the agent has ended; throws why, when it did not end by itself. */
+  get ended(): Promise<void> {
+    return this.#running;
+  }
+
   /** Funds and starts an agent and waits until it follows the feed; the market's end stops it. */
   static async start(market: LiveMarket, options: InstantAgentOptions): Promise<InstantAgent> {
-    const agent = new InstantAgent();
+    const agent = new InstantAgent(options.account ?? accountOf(newPrivateKey()));
     const { name, priceWei, standbyWei = priceWei / 20n, slots = 4, measuredMs = 100 } = options;
     const dataDir = join(market.folder, name);
     await rememberTime(market, dataDir, slots, measuredMs);
@@ -119,9 +133,12 @@ export class InstantAgent {
       log: (event, fields = {}) => void agent.events.push({ event, fields }),
       signal: agent.#stop.signal,
       fetch: market.fetch,
+      takeOver: options.takeOver ?? false,
+      ...(options.isElsewhere ? { holdKey: async () => () => {} } : {}),
       createProver: () => agent.#prover(samples, options.bend ?? ((made) => made)),
     });
-    market.onClose(() => agent.stop());
+    // Who waits for its end hears why; the market's end does not depend on it.
+    market.onClose(() => agent.stop().catch(() => undefined));
     await Promise.race([agent.event('feedConnected'), agent.#running]);
     return agent;
   }

@@ -34,6 +34,7 @@ export function runCommand(): Command {
   const command = new Command('understudy agent run')
     .description('Runs a prover: follows the market, bids, proves and delivers until it is stopped.')
     .option('--json', 'write JSON lines also on a terminal, instead of the live view')
+    .option('--take-over', 'work in the place of another agent that has this key, on whatever machine: that one ends')
     .addHelpText('after', EXAMPLES)
     .action(runWith);
   return addSettingFlags(command);
@@ -64,7 +65,7 @@ async function runWith(values: FlagValues): Promise<void> {
   // Whoever reads the log may go away; the agent holds bonds and goes on.
   process.stdout.on('error', () => {});
   try {
-    await runAgent(config, { ...accounts, watched, log, signal: stop.signal });
+    await runAgent(config, { ...accounts, watched, takeOver: values.takeOver === true, log, signal: stop.signal });
   } finally {
     end();
     process.off('exit', end);

@@ -78,7 +78,8 @@ export const ModelName = {
   Entitlement: 'Entitlement',
   JobSet: 'JobSet',
   ChainCursor: 'ChainCursor',
-  ChainTransaction: 'ChainTransaction'
+  ChainTransaction: 'ChainTransaction',
+  Agent: 'Agent'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -369,6 +370,19 @@ export const ChainTransactionScalarFieldEnum = {
 } as const
 
 export type ChainTransactionScalarFieldEnum = (typeof ChainTransactionScalarFieldEnum)[keyof typeof ChainTransactionScalarFieldEnum]
+
+
+export const AgentScalarFieldEnum = {
+  prover: 'prover',
+  agentId: 'agentId',
+  runId: 'runId',
+  host: 'host',
+  sinceMs: 'sinceMs',
+  lastSeenMs: 'lastSeenMs',
+  formerRunId: 'formerRunId'
+} as const
+
+export type AgentScalarFieldEnum = (typeof AgentScalarFieldEnum)[keyof typeof AgentScalarFieldEnum]
 
 
 export const SortOrder = {
