@@ -1,4 +1,7 @@
-/** A coordinator that is away, slow or broken, or whose clock is another: no assignment is lost, and nobody hurries. */
+/**
+ * A coordinator that is away, slow or broken for ten minutes, or whose clock is another: no assignment is lost, and nobody
+ * hurries. The minutes are those of a clock that leaps.
+ */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -12,6 +15,7 @@ import { runAgent } from '#agent/main.js';
 import { sampleInput } from '#agent/proving/sampleInput.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { JobView } from '#protocol/views.js';
+import { LeapingClock } from '../setup/leapingClock.js';
 import { BLOCK_ID, committedCircuit, jobOf, sideOf, slowProver } from './agentFixtures.js';
 import { FAKE_MARKET, type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';
 
@@ -22,10 +26,16 @@ const bytes = Buffer.from('an artifact');
 const artifact = { sha256: `0x${createHash('sha256').update(bytes).digest('hex')}` as const, bytes: bytes.length };
 const circuit = committedCircuit({ wasm: artifact, zkey: artifact });
 
-/** How long the coordinator is in trouble, in milliseconds; the longest pause between attempts is 5 s. */
-const TROUBLE_MS = 5_000;
+/** How long the coordinator is in trouble, in milliseconds. */
+const TROUBLE_MS = 600_000;
+const LEASE_MS = 10_000;
+/** What is to be done is tried again after 2.5 to 5 s, once the pauses have grown. */
+const TRIES_IN_10_SEC_MAX = 5;
+const GROWN_AFTER_MS = 20_000;
 
+let clock: LeapingClock;
 let dataDir: string;
+let inFlight: number;
 let coordinator: FakeCoordinator;
 let line: Line;
 let account: Account;
@@ -39,21 +49,27 @@ type Trouble = 'none' | 'down' | 'silent' | 'error500' | 'rubbish';
 
 class Line {
   trouble: Trouble = 'none';
-  /** Requests that came while there was trouble, by path. */
-  readonly counted = new Map<string, number>();
+  /** When requests came while there was trouble, by path. */
+  readonly counted = new Map<string, number[]>();
+  /** Requests that get no answer. */
+  readonly held = new Set<ServerResponse>();
   readonly #server: Server;
-  readonly #held = new Set<ServerResponse>();
 
   constructor(target: string) {
     this.#server = createServer((request, response) => {
       const path = (request.url ?? '').split('?')[0]!;
-      if (this.trouble !== 'none') this.counted.set(path, (this.counted.get(path) ?? 0) + 1);
+      if (this.trouble !== 'none') this.counted.set(path, [...(this.counted.get(path) ?? []), Date.now()]);
       if (this.trouble === 'down') return void request.socket.destroy();
-      if (this.trouble === 'silent') return void this.#held.add(response);
+      if (this.trouble === 'silent') return this.#hold(response);
       if (this.trouble === 'error500') return void response.writeHead(500).end('<h1>Internal Server Error</h1>');
       if (this.trouble === 'rubbish') return void response.writeHead(200).end('{"what":');
       void pass(request, response, target).catch(() => response.destroy());
     });
+  }
+
+  #hold(response: ServerResponse): void {
+    this.held.add(response);
+    response.once('close', () => this.held.delete(response));
   }
 
   async open(): Promise<string> {
@@ -63,8 +79,8 @@ class Line {
 
   end(): void {
     this.trouble = 'none';
-    for (const response of this.#held) response.destroy();
-    this.#held.clear();
+    for (const response of this.held) response.destroy();
+    this.held.clear();
   }
 
   close(): void {
@@ -86,6 +102,8 @@ async function pass(request: import('node:http').IncomingMessage, response: Serv
 }
 
 beforeEach(async () => {
+  clock = LeapingClock.install();
+  inFlight = 0;
   dataDir = mkdtempSync(join(tmpdir(), 'understudy-trouble-'));
   account = accountOf(newPrivateKey());
   [dues, events, stop, running] = [[], [], new AbortController(), Promise.resolve()];
@@ -94,6 +112,12 @@ beforeEach(async () => {
     getArtifact: () => bytes,
     listDues: () => ({ prover: account.address, jobs: dues }),
     getJobInput: () => ({ inputHash: contentHashOf(sampleInput()), input: sampleInput() }),
+    getMarket: () => ({
+      ...FAKE_MARKET,
+      parameters: { ...FAKE_MARKET.parameters, leaseMs: LEASE_MS },
+      nowMs: Date.now(),
+    }),
+    beat: () => ({ leaseMs: LEASE_MS, nowMs: Date.now(), dropJobIds: [] }),
   });
   line = new Line(coordinator.baseUrl);
 });
@@ -104,13 +128,26 @@ afterEach(async () => {
   await running;
   line.close();
   await coordinator.close();
+  clock.uninstall();
   rmSync(dataDir, { recursive: true, force: true });
 });
+
+const countedFetch: typeof fetch = async (...request) => {
+  inFlight += 1;
+  try {
+    return await fetch(...request);
+  } finally {
+    inFlight -= 1;
+  }
+};
+/** Ten minutes of trouble, as fast as the machine can. */
+const trouble10Min = () => clock.leap(TROUBLE_MS, () => inFlight <= line.held.size);
 
 async function start(provingMs: number, more: object = {}): Promise<void> {
   const config = parseAgentConfig({ coordinator: await line.open(), dataDir, finishMs: 0, ...more });
   const log = (event: string, fields = {}) => void events.push({ event, fields });
-  running = runAgent(config, { account, log, signal: stop.signal, createProver: slowProver(provingMs) });
+  const parts = { account, log, signal: stop.signal, fetch: countedFetch };
+  running = runAgent(config, { ...parts, createProver: slowProver(provingMs) });
 }
 
 const all = (event: string) => events.filter((one) => one.event === event);
@@ -118,8 +155,8 @@ const callsOf = (name: string) => coordinator.calls.filter((call) => call.name =
 const mine = (index: number) =>
   jobOf(index, {
     circuitId: circuit.circuitId,
-    deadlineMs: Date.now() + 600_000,
-    primary: sideOf(account.address, { dueMs: Date.now() + 600_000 }),
+    deadlineMs: Date.now() + 2 * TROUBLE_MS,
+    primary: sideOf(account.address, { dueMs: Date.now() + 2 * TROUBLE_MS }),
   });
 
 async function until(holds: () => boolean, what: string): Promise<void> {
@@ -130,44 +167,67 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   }
 }
 
-describe.each(['down', 'silent', 'error500', 'rubbish'] as const)('a coordinator that is %s for a while', (trouble) => {
-  it('costs no assignment: what was proven meanwhile is delivered once, and nobody hammers at it', async () => {
-    await start(500);
-    await until(() => all('feedConnected').length > 0, 'the feed');
-    dues = [mine(0)];
-    coordinator.dropFeeds();
-    await until(() => all('proofStarted').length > 0, 'a proof');
-    const before = callsOf('beat').length;
-    line.trouble = trouble;
-    coordinator.dropFeeds();
-    await new Promise((resolve) => setTimeout(resolve, TROUBLE_MS));
-    expect(all('proofMade')).toHaveLength(1);
-    expect(callsOf('submitProof')).toHaveLength(0);
-    // Pauses double from 0.2 s to 5 s, half of that at random: 10 attempts in 5 s at the very most, for each thing to do.
-    for (const [path, count] of line.counted) {
-      const isHeartbeat = path.includes('heartbeat');
-      // Four a lease, which is 0.8 s here, and the first at once.
-      expect(count, path).toBeLessThanOrEqual(isHeartbeat ? (TROUBLE_MS / 800) * 4 + 10 : 12);
-    }
-    line.end();
-    await until(() => callsOf('submitProof').length > 0, 'the delivery');
-    await until(() => callsOf('beat').length > before, 'a heartbeat');
-    await until(() => all('feedConnected').length > 1, 'the feed again');
-    expect(callsOf('giveUp')).toHaveLength(0);
-    expect(new Set(callsOf('submitProof').map(({ body }) => body.message.contentHash)).size).toBe(1);
-  });
+/** Most requests in any ten seconds, of those that came so long after the first. */
+function mostIn10Sec(times: readonly number[], afterMs: number): number {
+  const later = times.filter((atMs) => atMs - times[0]! >= afterMs);
+  return Math.max(0, ...later.map((atMs) => later.filter((other) => other >= atMs && other < atMs + 10_000).length));
+}
 
-  it('is waited for by an agent that starts, without hurry', async () => {
-    line.trouble = trouble;
-    await start(5);
-    await new Promise((resolve) => setTimeout(resolve, TROUBLE_MS / 2));
-    const asked = [...line.counted.values()].reduce((sum, count) => sum + count, 0);
-    expect(asked).toBeGreaterThan(0);
-    expect(asked).toBeLessThanOrEqual(12);
-    line.end();
-    await until(() => all('ready').length > 0, 'the agent');
-  });
-});
+/** Pauses of 0.2 s double until they are 5 s, half of that at random; heartbeats keep to a quarter of a lease. */
+function expectNoHurry(): void {
+  for (const [path, times] of line.counted) {
+    expect(mostIn10Sec(times, 0), `${path} at first`).toBeLessThanOrEqual(14);
+    expect(mostIn10Sec(times, GROWN_AFTER_MS), path).toBeLessThanOrEqual(TRIES_IN_10_SEC_MAX);
+    expect(times.length, path).toBeLessThanOrEqual(TROUBLE_MS / 2_500 + 20);
+  }
+}
+
+describe.each(['down', 'silent', 'error500', 'rubbish'] as const)(
+  'a coordinator that is %s for ten minutes',
+  (trouble) => {
+    it('costs no assignment: what was proven meanwhile is delivered once, and nobody hammers at it', async () => {
+      await start(500);
+      await until(() => all('feedConnected').length > 0, 'the feed');
+      dues = [mine(0)];
+      coordinator.dropFeeds();
+      await until(() => all('proofStarted').length > 0, 'a proof');
+      const before = callsOf('beat').length;
+      line.trouble = trouble;
+      coordinator.dropFeeds();
+      await trouble10Min();
+      expect(all('proofMade')).toHaveLength(1);
+      expect(callsOf('submitProof')).toHaveLength(0);
+      expectNoHurry();
+      // Nor did it give up: the feed, the delivery and the heartbeats were tried to the last.
+      for (const wanted of ['/v1/feed', '/v1/submissions', '/v1/heartbeats']) {
+        const times = line.counted.get(wanted) ?? [];
+        expect(times.length, wanted).toBeGreaterThan(10);
+        expect(Date.now() - times.at(-1)!, wanted).toBeLessThan(60_000);
+      }
+      const pauses = line.counted.get('/v1/feed')!.map((atMs, index, times) => atMs - (times[index - 1] ?? atMs));
+      expect(new Set(pauses).size).toBeGreaterThan(5);
+      line.end();
+      await until(() => callsOf('submitProof').length > 0, 'the delivery');
+      await until(() => callsOf('beat').length > before, 'a heartbeat');
+      await until(() => all('feedConnected').length > 1, 'the feed again');
+      expect(callsOf('giveUp')).toHaveLength(0);
+      expect(new Set(callsOf('submitProof').map(({ body }) => body.message.contentHash)).size).toBe(1);
+    });
+
+    it('is waited for by an agent that starts, without hurry', async () => {
+      line.trouble = trouble;
+      await start(5);
+      await until(() => line.counted.size > 0, 'a first attempt');
+      await trouble10Min();
+      expectNoHurry();
+      const asked = [...line.counted.values()].flat();
+      expect(asked.length).toBeGreaterThan(10);
+      expect(asked.length).toBeLessThanOrEqual(TROUBLE_MS / 2_500 + 20);
+      line.end();
+      await until(() => all('ready').length > 0, 'the agent');
+    });
+  },
+);
 
 describe.each([
   ['ahead of', 300_000],

@@ -13,7 +13,7 @@ import { splitBlock } from '#market/splitBlock.js';
 import type { Posting } from '#protocol/ledger.js';
 import { BLOCK_64, BLOCK_64_ZK_PROOFS, ensureBlock64ZkProofs } from '../fixtures/block64.js';
 import { LiveAgent, type LiveAgentOptions } from '../setup/liveAgents.js';
-import { LiveMarket } from '../setup/liveMarket.js';
+import { clockOff, LiveMarket } from '../setup/liveMarket.js';
 
 // Other work may share the machine; the block's own deadline bounds what is waited for.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -22,7 +22,6 @@ const BLOCK_WITHIN_MS = 200_000;
 const GWEI = 1_000_000_000n;
 const PROGRAM = fileURLToPath(new URL('../../coordinator/cli/understudy.mjs', import.meta.url));
 const preparedProver = fileURLToPath(new URL('../fixtures/provers/preparedProver.mjs', import.meta.url));
-const skewedClock = new URL('../fixtures/skewedClock.mjs', import.meta.url).href;
 
 let market: LiveMarket;
 const agents = new Map<string, LiveAgent>();
@@ -38,8 +37,6 @@ function native(name: string, behaviour: string, ms: number): string[] {
   const program = `"${process.execPath}" "${preparedProver}" ${behaviour} ${ms} ${files}`;
   return ['--backend', `transferRollup=${program} {zkey} {witness} {zkProof}`];
 }
-
-const clockOff = (ms: number) => ({ NODE_OPTIONS: `--import ${skewedClock}`, CLOCK_SKEW_MS: String(ms) });
 
 function kinds(): LiveAgentOptions[] {
   const priced = (name: string, gwei: number, more: Partial<LiveAgentOptions> = {}): LiveAgentOptions => {

@@ -85,6 +85,8 @@ export interface InstantAgentOptions extends LiveAgentOptions {
   /** The agent is on a machine of its own: nothing but the market can keep it off a key. */
   isElsewhere?: boolean;
   takeOver?: boolean;
+  /** How it reaches the market; by default as the test does. */
+  fetch?: typeof fetch;
   /** A cheat's place: changes what is delivered. */
   bend?: (made: MadeProof) => MadeProof;
 }
@@ -132,7 +134,7 @@ export class InstantAgent {
       account: agent.account,
       log: (event, fields = {}) => void agent.events.push({ event, fields }),
       signal: agent.#stop.signal,
-      fetch: market.fetch,
+      fetch: options.fetch ?? market.fetch,
       takeOver: options.takeOver ?? false,
       ...(options.isElsewhere ? { holdKey: async () => () => {} } : {}),
       createProver: () => agent.#prover(samples, options.bend ?? ((made) => made)),

@@ -43,6 +43,8 @@ export interface LiveMarketOptions {
 export class LiveCoordinator {
   process!: LiveProcess;
   url = '';
+  /** How far the clock of the next process is ahead of this one's, in milliseconds. */
+  clockAheadMs = 0;
   readonly #args: string[];
   readonly #environment: Record<string, string>;
 
@@ -61,12 +63,20 @@ export class LiveCoordinator {
   /** Starts the process without waiting for it. */
   launch(): void {
     const port = this.url ? new URL(this.url).port : '0';
-    this.process = new LiveProcess([...this.#args, '--port', port], this.#environment);
+    const clock = this.clockAheadMs === 0 ? {} : clockOff(this.clockAheadMs);
+    this.process = new LiveProcess([...this.#args, '--port', port], { ...this.#environment, ...clock });
   }
 
   async kill(): Promise<void> {
     await this.process.kill();
   }
+}
+
+const skewedClock = new URL('../fixtures/skewedClock.mjs', import.meta.url).href;
+
+/** The environment of a process whose clock is wrong by so many milliseconds. */
+export function clockOff(ms: number): Record<string, string> {
+  return { NODE_OPTIONS: `--import ${skewedClock}`, CLOCK_SKEW_MS: String(ms) };
 }
 
 /** The body of a block submission: the same object is the same message. */
