@@ -157,6 +157,11 @@ export type Replica = Prisma.ReplicaModel
  */
 export type Heartbeat = Prisma.HeartbeatModel
 /**
+ * Model Agent
+ * Which agent works for each prover, and when it was last heard of: a second one is told.
+ */
+export type Agent = Prisma.AgentModel
+/**
  * Model Withdrawal
  * All that each account has ever taken out of the ledger.
  */
@@ -181,8 +186,3 @@ export type ChainCursor = Prisma.ChainCursorModel
  * Transactions of the coordinator, each written before it is sent, until the chain has them for good. Beside the log.
  */
 export type ChainTransaction = Prisma.ChainTransactionModel
-/**
- * Model Agent
- * Which agent works for each prover, and when it was last heard of: a second one is told.
- */
-export type Agent = Prisma.AgentModel

@@ -420,12 +420,12 @@ export const ModelName = {
   ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
   Heartbeat: 'Heartbeat',
+  Agent: 'Agent',
   Withdrawal: 'Withdrawal',
   Entitlement: 'Entitlement',
   JobSet: 'JobSet',
   ChainCursor: 'ChainCursor',
-  ChainTransaction: 'ChainTransaction',
-  Agent: 'Agent'
+  ChainTransaction: 'ChainTransaction'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -441,7 +441,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "logHead" | "entry" | "logTile" | "longEntry" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat" | "withdrawal" | "entitlement" | "jobSet" | "chainCursor" | "chainTransaction" | "agent"
+    modelProps: "logHead" | "entry" | "logTile" | "longEntry" | "command" | "sealedBid" | "bidCommitment" | "jobInput" | "marketFact" | "balance" | "posting" | "requester" | "prover" | "proverRecord" | "challenge" | "circuit" | "block" | "round" | "job" | "wakeUp" | "challengeProof" | "replica" | "heartbeat" | "agent" | "withdrawal" | "entitlement" | "jobSet" | "chainCursor" | "chainTransaction"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2147,6 +2147,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Agent: {
+      payload: Prisma.$AgentPayload<ExtArgs>
+      fields: Prisma.AgentFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.AgentFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.AgentFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        findFirst: {
+          args: Prisma.AgentFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.AgentFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        findMany: {
+          args: Prisma.AgentFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
+        }
+        create: {
+          args: Prisma.AgentCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        createMany: {
+          args: Prisma.AgentCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.AgentCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
+        }
+        delete: {
+          args: Prisma.AgentDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        update: {
+          args: Prisma.AgentUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        deleteMany: {
+          args: Prisma.AgentDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.AgentUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.AgentUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
+        }
+        upsert: {
+          args: Prisma.AgentUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
+        }
+        aggregate: {
+          args: Prisma.AgentAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateAgent>
+        }
+        groupBy: {
+          args: Prisma.AgentGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AgentGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.AgentCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AgentCountAggregateOutputType> | number
+        }
+      }
+    }
     Withdrawal: {
       payload: Prisma.$WithdrawalPayload<ExtArgs>
       fields: Prisma.WithdrawalFieldRefs
@@ -2517,80 +2591,6 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
-    Agent: {
-      payload: Prisma.$AgentPayload<ExtArgs>
-      fields: Prisma.AgentFieldRefs
-      operations: {
-        findUnique: {
-          args: Prisma.AgentFindUniqueArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload> | null
-        }
-        findUniqueOrThrow: {
-          args: Prisma.AgentFindUniqueOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        findFirst: {
-          args: Prisma.AgentFindFirstArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload> | null
-        }
-        findFirstOrThrow: {
-          args: Prisma.AgentFindFirstOrThrowArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        findMany: {
-          args: Prisma.AgentFindManyArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
-        }
-        create: {
-          args: Prisma.AgentCreateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        createMany: {
-          args: Prisma.AgentCreateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        createManyAndReturn: {
-          args: Prisma.AgentCreateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
-        }
-        delete: {
-          args: Prisma.AgentDeleteArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        update: {
-          args: Prisma.AgentUpdateArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        deleteMany: {
-          args: Prisma.AgentDeleteManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateMany: {
-          args: Prisma.AgentUpdateManyArgs<ExtArgs>
-          result: BatchPayload
-        }
-        updateManyAndReturn: {
-          args: Prisma.AgentUpdateManyAndReturnArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>[]
-        }
-        upsert: {
-          args: Prisma.AgentUpsertArgs<ExtArgs>
-          result: runtime.Types.Utils.PayloadToResult<Prisma.$AgentPayload>
-        }
-        aggregate: {
-          args: Prisma.AgentAggregateArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AggregateAgent>
-        }
-        groupBy: {
-          args: Prisma.AgentGroupByArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AgentGroupByOutputType>[]
-        }
-        count: {
-          args: Prisma.AgentCountArgs<ExtArgs>
-          result: runtime.Types.Utils.Optional<Prisma.AgentCountAggregateOutputType> | number
-        }
-      }
-    }
   }
 } & {
   other: {
@@ -2856,6 +2856,19 @@ export const HeartbeatScalarFieldEnum = {
 export type HeartbeatScalarFieldEnum = (typeof HeartbeatScalarFieldEnum)[keyof typeof HeartbeatScalarFieldEnum]
 
 
+export const AgentScalarFieldEnum = {
+  prover: 'prover',
+  agentId: 'agentId',
+  runId: 'runId',
+  host: 'host',
+  sinceMs: 'sinceMs',
+  lastSeenMs: 'lastSeenMs',
+  formerRunId: 'formerRunId'
+} as const
+
+export type AgentScalarFieldEnum = (typeof AgentScalarFieldEnum)[keyof typeof AgentScalarFieldEnum]
+
+
 export const WithdrawalScalarFieldEnum = {
   account: 'account',
   cumulativeWei: 'cumulativeWei'
@@ -2902,19 +2915,6 @@ export const ChainTransactionScalarFieldEnum = {
 } as const
 
 export type ChainTransactionScalarFieldEnum = (typeof ChainTransactionScalarFieldEnum)[keyof typeof ChainTransactionScalarFieldEnum]
-
-
-export const AgentScalarFieldEnum = {
-  prover: 'prover',
-  agentId: 'agentId',
-  runId: 'runId',
-  host: 'host',
-  sinceMs: 'sinceMs',
-  lastSeenMs: 'lastSeenMs',
-  formerRunId: 'formerRunId'
-} as const
-
-export type AgentScalarFieldEnum = (typeof AgentScalarFieldEnum)[keyof typeof AgentScalarFieldEnum]
 
 
 export const SortOrder = {
@@ -3242,12 +3242,12 @@ export type GlobalOmitConfig = {
   challengeProof?: Prisma.ChallengeProofOmit
   replica?: Prisma.ReplicaOmit
   heartbeat?: Prisma.HeartbeatOmit
+  agent?: Prisma.AgentOmit
   withdrawal?: Prisma.WithdrawalOmit
   entitlement?: Prisma.EntitlementOmit
   jobSet?: Prisma.JobSetOmit
   chainCursor?: Prisma.ChainCursorOmit
   chainTransaction?: Prisma.ChainTransactionOmit
-  agent?: Prisma.AgentOmit
 }
 
 /* Types for Logging */

@@ -74,12 +74,12 @@ export const ModelName = {
   ChallengeProof: 'ChallengeProof',
   Replica: 'Replica',
   Heartbeat: 'Heartbeat',
+  Agent: 'Agent',
   Withdrawal: 'Withdrawal',
   Entitlement: 'Entitlement',
   JobSet: 'JobSet',
   ChainCursor: 'ChainCursor',
-  ChainTransaction: 'ChainTransaction',
-  Agent: 'Agent'
+  ChainTransaction: 'ChainTransaction'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -324,6 +324,19 @@ export const HeartbeatScalarFieldEnum = {
 export type HeartbeatScalarFieldEnum = (typeof HeartbeatScalarFieldEnum)[keyof typeof HeartbeatScalarFieldEnum]
 
 
+export const AgentScalarFieldEnum = {
+  prover: 'prover',
+  agentId: 'agentId',
+  runId: 'runId',
+  host: 'host',
+  sinceMs: 'sinceMs',
+  lastSeenMs: 'lastSeenMs',
+  formerRunId: 'formerRunId'
+} as const
+
+export type AgentScalarFieldEnum = (typeof AgentScalarFieldEnum)[keyof typeof AgentScalarFieldEnum]
+
+
 export const WithdrawalScalarFieldEnum = {
   account: 'account',
   cumulativeWei: 'cumulativeWei'
@@ -370,19 +383,6 @@ export const ChainTransactionScalarFieldEnum = {
 } as const
 
 export type ChainTransactionScalarFieldEnum = (typeof ChainTransactionScalarFieldEnum)[keyof typeof ChainTransactionScalarFieldEnum]
-
-
-export const AgentScalarFieldEnum = {
-  prover: 'prover',
-  agentId: 'agentId',
-  runId: 'runId',
-  host: 'host',
-  sinceMs: 'sinceMs',
-  lastSeenMs: 'lastSeenMs',
-  formerRunId: 'formerRunId'
-} as const
-
-export type AgentScalarFieldEnum = (typeof AgentScalarFieldEnum)[keyof typeof AgentScalarFieldEnum]
 
 
 export const SortOrder = {
