@@ -29,12 +29,12 @@ interface ForeignCurve {
 export async function installCurve(threads: number): Promise<void> {
   const { buildBn128 } = await import('ffjavascript');
   const curve = (await buildBn128(true)) as unknown as ForeignCurve;
-  let runWindows: (task: WindowTask) => Promise<Uint8Array[]>;
+  let runWindows: (task: WindowTask) => Promise<Uint8Array>;
   if (threads > 1) {
     const pool = new CurveThreads(curve.tm.code, threads);
     curve.tm.concurrency = threads;
     curve.tm.queueAction = (steps) => pool.run({ steps });
-    runWindows = (task) => pool.run({ task });
+    runWindows = async (task) => (await pool.run({ task }))[0]!;
   } else {
     let sums: WindowSums | null = null;
     runWindows = async (task) => {

@@ -86,7 +86,7 @@ if (parentPort) {
       port.postMessage(curve.run(work.steps));
     } else {
       sums ??= new WindowSums();
-      port.postMessage(sums.run(work.task));
+      port.postMessage([sums.run(work.task)]);
     }
   });
 }

@@ -6,7 +6,7 @@
  * `stride` bytes behind. The caller sees to it that neither is infinite and that they are not each other's negative.
  */
 
-import { copyBytes } from './fieldKernels.js';
+import { copyBytes, copyNegated } from './fieldKernels.js';
 import type { Field, FixedMemory } from './fields.js';
 import { type Code, call, doWhile, type FunctionCode, i32, ifElse, type Local, type ModuleCode } from './wasmCode.js';
 
@@ -20,7 +20,7 @@ export const batchNames = (group: string) => ({ add: `${group}_addPairs`, gather
  * Writes two functions:
  * - addPairs(pairs, count, stride, products): as above, at least one pair; `products` is room for `count` + 1 elements;
  * - gather(entries, count, points, to): copies points, where an entry is a point's number times two, plus one for its
- *   negative; at least one.
+ *   negative, which has y negative limb by limb; at least one.
  */
 export function batchAddition(module: ModuleCode, memory: FixedMemory, group: string, field: Field): void {
   const names = batchNames(group);
@@ -45,7 +45,7 @@ function writeAddPairs(f: FunctionCode, field: Field, scratch: readonly Code[]):
   const setUpper = ifElse(
     isEqual,
     [...call(field.mul, upper, x1.get, x1.get), ...call(field.triple, upper, upper)],
-    call(field.lazySub, upper, y2, y1),
+    call(field.signedSub, upper, y2, y1),
   );
 
   f.emit(copyBytes(products.get, i32.const(field.one), field.bytes));
@@ -93,8 +93,8 @@ function writeGather(f: FunctionCode, field: Field): void {
   const step = [
     ...entry.set(i32.load(entries.get, 0)),
     ...from.set(point),
-    ...copyBytes(to.get, from.get, 2 * field.bytes),
-    ...ifElse(i32.and(entry.get, i32.const(1)), call(field.sub, toY, i32.const(field.zero), fromY)),
+    ...copyBytes(to.get, from.get, field.bytes),
+    ...copyNegated(toY, fromY, field.bytes, i32.and(entry.get, i32.const(1))),
     ...to.set(i32.add(to.get, i32.const(2 * field.bytes))),
     ...entries.set(i32.add(entries.get, i32.const(4))),
     ...count.set(i32.sub(count.get, i32.const(1))),

@@ -1,51 +1,65 @@
 /**
- * The sum of a window: each bucket times its number, by running sums from the highest down, in projective coordinates
- * with formulas that have no exceptional cases.
+ * Sums of points each times its number, by running sums from the highest down, in projective coordinates with formulas that
+ * have no exceptional cases.
  * Source: Renes, Costello and Batina, "Complete addition formulas for prime order elliptic curves", algorithms 7 and 8.
  */
 import { copyBytes } from './fieldKernels.js';
 import type { Field, FixedMemory } from './fields.js';
 import { type Code, call, doWhile, type FunctionCode, i32, ifElse, type Local, type ModuleCode } from './wasmCode.js';
 
-/** The name of the function that a field adds to the module. */
-export const bucketSumName = (group: string) => `${group}_bucketSum`;
+/** Names of the functions that a field adds to the module. */
+export const bucketNames = (group: string) => ({
+  clear: `${group}_clear`,
+  double: `${group}_double`,
+  add: `${group}_addBuckets`,
+  jacobian: `${group}_jacobian`,
+});
 
 /**
- * Writes bucketSum(table, count, to): the table holds the address of each bucket's affine point from 1 to `count` (at
- * least one), 0 for an empty one; the sum goes to `to` as Jacobian X, Y, Z.
+ * Writes four functions, of which `sum` is a projective point of three coordinates:
+ * - clear(sum): makes it infinite;
+ * - double(sum, times): doubles it, at least once;
+ * - addBuckets(table, count, sum): adds each bucket times its number, from 1 to `count` (at least one); the table holds the
+ *   address of each one's affine point, 0 for an empty one;
+ * - jacobian(sum): makes it Jacobian.
  */
 export function bucketSum(module: ModuleCode, memory: FixedMemory, group: string, field: Field): void {
-  const point = () => memory.scratch(3 * field.bytes);
-  const [running, total] = [point(), point()];
+  const names = bucketNames(group);
+  const running = i32.const(memory.scratch(3 * field.bytes));
   const work = Array.from({ length: 6 }, () => i32.const(memory.scratch(field.bytes)));
   const addAffine = module.add(`${group}_addAffine`, 2, (f) => writeAddition(f, field, work, true));
   const addPoint = module.add(`${group}_addPoint`, 2, (f) => writeAddition(f, field, work, false));
-  const infinity = [field.zero, field.one, field.zero];
-
-  module.add(bucketSumName(group), 3, (f) => {
-    const [table, count, to] = f.params as [Local, Local, Local];
+  const clear = module.add(names.clear, 1, (f) => {
+    const sum = f.params[0]!.get;
+    [field.zero, field.one, field.zero].forEach((from, i) => {
+      f.emit(copyBytes(i32.add(sum, i32.const(i * field.bytes)), i32.const(from), field.bytes));
+    });
+  });
+  module.add(names.double, 2, (f) => {
+    const [sum, times] = f.params as [Local, Local];
+    const once = [...call(addPoint, sum.get, sum.get), ...times.set(i32.sub(times.get, i32.const(1)))];
+    f.emit(doWhile(once, times.get));
+  });
+  module.add(names.add, 3, (f) => {
+    const [table, count, sum] = f.params as [Local, Local, Local];
     const [bucket, at] = f.locals('i32', 2) as [Local, Local];
-    for (const sum of [running, total]) {
-      f.emit(...infinity.map((from, i) => copyBytes(i32.const(sum + i * field.bytes), i32.const(from), field.bytes)));
-    }
-    f.emit(at.set(i32.add(table.get, i32.shl(count.get, i32.const(2)))));
+    f.emit(call(clear, running), at.set(i32.add(table.get, i32.shl(count.get, i32.const(2)))));
     const step = [
       ...at.set(i32.sub(at.get, i32.const(4))),
       ...bucket.set(i32.load(at.get, 0)),
-      ...ifElse(bucket.get, call(addAffine, i32.const(running), bucket.get)),
-      ...call(addPoint, i32.const(total), i32.const(running)),
+      ...ifElse(bucket.get, call(addAffine, running, bucket.get)),
+      ...call(addPoint, sum.get, running),
     ];
     f.emit(doWhile(step, i32.sub(at.get, table.get)));
-    writeJacobian(f, field, total, to.get);
   });
+  module.add(names.jacobian, 1, (f) => writeJacobian(f, field));
 }
 
 /** x = X / Z and y = Y / Z, as X Z / Z^2 and Y Z^2 / Z^3. */
-function writeJacobian(f: FunctionCode, field: Field, from: number, to: Code): void {
-  const [x, y, z] = [0, 1, 2].map((i) => i32.const(from + i * field.bytes)) as [Code, Code, Code];
-  const [toY, toZ] = [i32.add(to, i32.const(field.bytes)), i32.add(to, i32.const(2 * field.bytes))];
-  f.emit(call(field.mul, to, x, z), call(field.mul, toY, y, z), call(field.mul, toY, toY, z));
-  f.emit(copyBytes(toZ, z, field.bytes));
+function writeJacobian(f: FunctionCode, field: Field): void {
+  const x = f.params[0]!.get;
+  const [y, z] = [i32.add(x, i32.const(field.bytes)), i32.add(x, i32.const(2 * field.bytes))];
+  f.emit(call(field.mul, x, x, z), call(field.mul, y, y, z), call(field.mul, y, y, z));
 }
 
 /** p = p + q, where q is affine (Z = 1, not infinite) or projective. */

@@ -44,8 +44,10 @@ export interface Field {
   /** a b + c d and a b - c d; all in order, the result up to a few percent of p */
   sumOfProducts: number;
   differenceOfProducts: number;
-  /** a - b by limbs: a factor of one product, nothing else */
+  /** a - b by limbs, of numbers in order: a factor of one product, nothing else */
   lazySub: number;
+  /** The same of numbers that may be the negative, limb by limb, of one in order */
+  signedSub: number;
   add: number;
   sub: number;
   triple: number;
@@ -60,6 +62,7 @@ export interface Field {
 
 /** The base field, with the G1 curve's constant b = 3. */
 export function baseField(module: ModuleCode, memory: FixedMemory, kernels: FieldKernels): Field {
+  const lazySub = module.add('lazySub', 3, (f) => writeLazySub(f, NUMBER_BYTES));
   return {
     bytes: NUMBER_BYTES,
     mul: kernels.mul,
@@ -67,7 +70,9 @@ export function baseField(module: ModuleCode, memory: FixedMemory, kernels: Fiel
     squareLess2: kernels.squareLess2,
     sumOfProducts: kernels.mulPlusMul,
     differenceOfProducts: kernels.mulMinusMul,
-    lazySub: module.add('lazySub', 3, (f) => writeLazySub(f, NUMBER_BYTES)),
+    lazySub,
+    // Up to 2^30, which one product can take.
+    signedSub: lazySub,
     add: kernels.add,
     sub: kernels.sub,
     triple: kernels.triple,
@@ -105,6 +110,7 @@ export function extensionField(module: ModuleCode, memory: FixedMemory, k: Field
     sumOfProducts: combined('sumOfProducts2', add),
     differenceOfProducts: combined('differenceOfProducts2', sub),
     lazySub: module.add('lazySub2', 3, (f) => writeLazySub(f, bytes)),
+    signedSub: sub,
     add,
     sub,
     triple: each('triple2', 1, k.triple),

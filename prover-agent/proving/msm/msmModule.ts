@@ -1,6 +1,6 @@
 import { type WasmMemory, wasmTools } from '#protocol/witness/webAssembly.js';
 import { batchAddition, batchNames } from './batchAddition.js';
-import { bucketSum, bucketSumName } from './bucketSum.js';
+import { bucketNames, bucketSum } from './bucketSum.js';
 import { fieldKernels } from './fieldKernels.js';
 import { baseField, extensionField, FixedMemory } from './fields.js';
 import { FROM_FOREIGN, limbsOf, NUMBER_BYTES, TO_FOREIGN } from './limbs.js';
@@ -13,7 +13,10 @@ export type GroupName = 'G1' | 'G2';
 export interface GroupCalls {
   addPairs(pairs: number, count: number, stride: number, products: number): void;
   gather(entries: number, count: number, points: number, to: number): void;
-  bucketSum(table: number, count: number, to: number): void;
+  clear(sum: number): void;
+  double(sum: number, times: number): void;
+  addBuckets(table: number, count: number, sum: number): void;
+  jacobian(sum: number): void;
 }
 
 /** The WASM of multi-exponentiation with its memory. */
@@ -68,7 +71,10 @@ export function startMsmModule(): MsmModule {
   const group = (name: GroupName): GroupCalls => ({
     addPairs: called[batchNames(name).add]!,
     gather: called[batchNames(name).gather]!,
-    bucketSum: called[bucketSumName(name)]!,
+    clear: called[bucketNames(name).clear]!,
+    double: called[bucketNames(name).double]!,
+    addBuckets: called[bucketNames(name).add]!,
+    jacobian: called[bucketNames(name).jacobian]!,
   });
   const { scale, difference, sum } = called as unknown as Pick<MsmModule, 'scale' | 'difference' | 'sum'>;
   const groups = { G1: group('G1'), G2: group('G2') };

@@ -1,7 +1,7 @@
 import { FOREIGN_BYTES } from './limbs.js';
 import type { GroupName } from './msmModule.js';
 import { digitsOf, SCALAR_BYTES } from './signedDigits.js';
-import { POINTS_MAX, WINDOW_BITS_MAX, type WindowTask } from './windowSums.js';
+import { POINTS_MAX, WINDOW_BITS_MAX, WINDOW_BITS_MIN, type WindowTask } from './windowSums.js';
 
 /** Bytes that snarkjs slices: an array, or its own kind of them for more than fits one. */
 interface Bytes {
@@ -16,7 +16,6 @@ export interface ForeignGroup {
   zero: Uint8Array;
   multiExpAffine: MultiExp;
   add(a: Uint8Array, b: Uint8Array): Uint8Array;
-  double(a: Uint8Array): Uint8Array;
 }
 
 /** Fewer points are not worth our module's start. */
@@ -34,7 +33,7 @@ const POINT_BYTES: Readonly<Record<GroupName, number>> = { G1: 2 * FOREIGN_BYTES
 export function multiExpAffine(
   name: GroupName,
   group: ForeignGroup,
-  runWindows: (task: WindowTask) => Promise<Uint8Array[]>,
+  runWindows: (task: WindowTask) => Promise<Uint8Array>,
   threads: number,
 ): MultiExp {
   const own = group.multiExpAffine;
@@ -50,31 +49,12 @@ export function multiExpAffine(
         points: points.slice(from * pointBytes, to * pointBytes),
         scalars: scalars.slice(from * SCALAR_BYTES, to * SCALAR_BYTES),
       };
-      sum = group.add(sum, await sumOfTask(group, task, runWindows, threads));
+      const windowBits = bestWindowBits(countWide(task.scalars));
+      const shares = Array.from({ length: threads }, (_, share) => ({ ...task, windowBits, share, shares: threads }));
+      for (const part of await Promise.all(shares.map(runWindows))) sum = group.add(sum, part);
     }
     return sum;
   };
-}
-
-async function sumOfTask(
-  group: ForeignGroup,
-  task: Omit<WindowTask, 'windowBits' | 'windows'>,
-  runWindows: (task: WindowTask) => Promise<Uint8Array[]>,
-  threads: number,
-): Promise<Uint8Array> {
-  const windowBits = bestWindowBits(countWide(task.scalars));
-  const windows = Array.from({ length: digitsOf(windowBits) }, (_, window) => window);
-  // Every so many windows go to the same thread: scalars are often small, and then only the low windows are work.
-  const shares = Array.from({ length: threads }, (_, t) => windows.filter((window) => window % threads === t));
-  const sums = await Promise.all(
-    shares.filter(({ length }) => length > 0).map((share) => runWindows({ ...task, windowBits, windows: share })),
-  );
-  let total = group.zero;
-  for (const window of windows.toReversed()) {
-    for (let bit = 0; bit < windowBits; bit++) total = group.double(total);
-    total = group.add(total, sums[window % threads]![Math.floor(window / threads)]!);
-  }
-  return total;
 }
 
 /** How many scalars are longer than 128 bits: those are at work in most windows. */
@@ -90,10 +70,9 @@ function countWide(scalars: Uint8Array): number {
   return wide;
 }
 
-/** Multiplications that a point takes in each window, and that a bucket takes. */
+/** Multiplications that a point and a bucket take in each window. */
 const POINT_COST = 7;
-const BUCKET_COST = 26;
-const WINDOW_BITS_MIN = 3;
+const BUCKET_COST = 14;
 
 function bestWindowBits(points: number): number {
   const cost = (bits: number) => digitsOf(bits) * (POINT_COST * points + BUCKET_COST * 2 ** (bits - 1));

@@ -7,9 +7,9 @@
 /** Instructions in their binary form; an expression leaves one value on the stack. */
 export type Code = readonly number[];
 
-type ValueType = 'i32' | 'i64' | 'v128';
+type ValueType = 'i32' | 'i64';
 
-const TYPE_BYTE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
+const TYPE_BYTE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
 const VOID_BLOCK = 0x40;
 const END = 0x0b;
 
@@ -45,6 +45,7 @@ export const i32 = {
   sub: two(0x6b),
   mul: two(0x6c),
   and: two(0x71),
+  xor: two(0x73),
   shl: two(0x74),
   shrU: two(0x76),
   eqz: one(0x45),
@@ -68,7 +69,9 @@ export const i64 = {
 export const i32x4 = {
   load: load(0xfd, 0x00),
   store: store(0xfd, 0x0b),
+  splat: (a: Code): Code => [...a, 0xfd, 0x11],
   sub: simd(0xb1),
+  xor: simd(0x51),
 };
 
 /** Calls a function by its index; every function here takes addresses and returns nothing. */

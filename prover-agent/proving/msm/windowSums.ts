@@ -4,22 +4,24 @@
  */
 import { PAIR_IS_EQUAL } from './batchAddition.js';
 import { FOREIGN_BYTES, LIMB_BITS, LIMBS, limbsOf, NUMBER_BYTES, numberOf, P } from './limbs.js';
-import { type GroupName, type MsmModule, startMsmModule } from './msmModule.js';
-import { SignedDigits } from './signedDigits.js';
+import { type GroupCalls, type GroupName, type MsmModule, startMsmModule } from './msmModule.js';
+import { digitsOf, SignedDigits } from './signedDigits.js';
 
 /** What to sum: as many scalars of 32 bytes as affine points in ffjavascript's form, at most POINTS_MAX. */
 export interface WindowTask {
   group: GroupName;
   points: Uint8Array;
   scalars: Uint8Array;
-  /** Bits of a window; 2 to WINDOW_BITS_MAX. */
+  /** Bits of a window; WINDOW_BITS_MIN to WINDOW_BITS_MAX. */
   windowBits: number;
-  /** Which windows to sum, the lowest being number 0. */
-  windows: readonly number[];
+  /** Which of so many shares of the windows to sum, from 0. */
+  share: number;
+  shares: number;
 }
 
 /** As many points at once; more would take more memory: about 200 bytes a point in G1, 400 in G2. */
 export const POINTS_MAX = 65_536;
+export const WINDOW_BITS_MIN = 3;
 export const WINDOW_BITS_MAX = 16;
 
 /** Numbers in a coordinate. */
@@ -35,9 +37,15 @@ const LOWEST_OF_MINUS_P = LIMB_MASK + 1 - LOWEST_OF_P;
 const INFINITE = 0x7fff_ffff;
 const HIGHEST = LIMBS - 1;
 
-/** Points of one bucket in the batch, by their places. */
+/** Where the sums of points with the same key go: an address for each key from 1, in a table; 0 where there is none. */
+interface Sums {
+  table: number;
+  points: number;
+}
+
+/** Points of one key in the batch, by their places. */
 interface Run {
-  bucket: number;
+  key: number;
   from: number;
   count: number;
 }
@@ -46,19 +54,27 @@ interface Run {
 export class WindowSums {
   readonly #module: MsmModule = startMsmModule();
 
-  /** @returns for each window its sum, as a Jacobian point in ffjavascript's form */
-  run(task: WindowTask): Uint8Array[] {
+  /**
+   * Sums a share of the windows, each with its weight: every so many of them, because scalars are often small, and then
+   * only the low windows are work.
+   * @returns a Jacobian point in ffjavascript's form
+   */
+  run(task: WindowTask): Uint8Array {
     const work = new Work(this.#module, task);
-    return task.windows.map((window) => work.sum(window));
+    for (let window = digitsOf(task.windowBits) - 1; window >= 0; window--) {
+      work.addWindow(window % task.shares === task.share ? window : null);
+    }
+    return work.result();
   }
 }
 
 /** One task at work: its parts of the memory. */
 class Work {
   readonly #module: MsmModule;
+  readonly #calls: GroupCalls;
   readonly #group: GroupName;
   readonly #count: number;
-  readonly #buckets: number;
+  readonly #windowBits: number;
   readonly #pointBytes: number;
   readonly #digits: SignedDigits;
   readonly #digit: Int32Array;
@@ -68,9 +84,10 @@ class Work {
   readonly #batch: number;
   readonly #pairs: number;
   readonly #products: number;
-  readonly #table: number;
-  readonly #sums: number;
+  readonly #buckets: Sums;
+  readonly #lines: Sums;
   readonly #result: number;
+  readonly #scratch: number;
   readonly #words: Int32Array;
 
   constructor(module: MsmModule, task: WindowTask) {
@@ -78,7 +95,8 @@ class Work {
     this.#group = task.group;
     this.#pointBytes = 2 * NUMBERS[task.group] * NUMBER_BYTES;
     this.#count = task.scalars.length / FOREIGN_BYTES;
-    this.#buckets = 2 ** (task.windowBits - 1);
+    this.#windowBits = task.windowBits;
+    const buckets = 2 ** (task.windowBits - 1);
     let free = module.free;
     const take = (bytes: number) => {
       const address = free;
@@ -86,29 +104,51 @@ class Work {
       return address;
     };
     this.#points = take(this.#count * this.#pointBytes);
-    this.#entries = take(4 * this.#count);
+    this.#entries = take(4 * Math.max(this.#count, buckets));
     this.#batch = take(BATCH * this.#pointBytes);
     this.#pairs = take((4 * BATCH) / 2);
     this.#products = take(((BATCH / 2 + 1) * this.#pointBytes) / 2);
-    this.#table = take(4 * this.#buckets);
-    this.#sums = take(this.#buckets * this.#pointBytes);
+    this.#buckets = { table: take(4 * buckets), points: take(buckets * this.#pointBytes) };
+    const lines = 2 ** (task.windowBits >> 1);
+    this.#lines = { table: take(4 * lines), points: take(lines * this.#pointBytes) };
     this.#result = take((3 * this.#pointBytes) / 2);
+    this.#scratch = take(NUMBER_BYTES);
     const missing = free - module.memory.buffer.byteLength;
     if (missing > 0) module.memory.grow(Math.ceil(missing / PAGE_BYTES));
     this.#words = new Int32Array(module.memory.buffer);
     const isInfinite = this.#loadPoints(task.points);
     this.#digits = new SignedDigits(task.scalars, task.windowBits, (i) => isInfinite[i] === 1);
     this.#digit = new Int32Array(this.#count);
+    this.#calls = module.groups[task.group];
+    this.#calls.clear(this.#result);
   }
 
-  sum(window: number): Uint8Array {
-    this.#digits.read(window, this.#digit);
-    const ends = this.#sortEntries();
-    const table = this.#words.subarray(this.#table / 4, this.#table / 4 + this.#buckets).fill(0);
-    this.#fillBuckets(ends, table);
-    if (ends[this.#buckets] === 0) return this.#foreignResult(true);
-    this.#module.groups[this.#group].bucketSum(this.#table, this.#buckets, this.#result);
-    return this.#foreignResult(false);
+  /**
+   * Goes on to the next lower window, and adds what is in it, unless it is another's.
+   *
+   * Buckets lie in lines and rows, bucket number = line * 2^rowBits + row: the sums of all lines and of all rows, again by
+   * pairs, leave few points to be multiplied by their number.
+   */
+  addWindow(window: number | null): void {
+    const rowBits = (this.#windowBits - 1) >> 1;
+    const lineBits = this.#windowBits - 1 - rowBits;
+    if (window !== null) {
+      this.#digits.read(window, this.#digit);
+      this.#sumByKey(this.#digit, this.#points, 2 ** (this.#windowBits - 1), this.#buckets);
+    }
+    this.#calls.double(this.#result, this.#windowBits - rowBits);
+    if (window !== null) this.#addLines(2 ** lineBits, (bucket) => bucket >> rowBits);
+    this.#calls.double(this.#result, rowBits);
+    if (window !== null) this.#addLines(2 ** rowBits - 1, (bucket) => bucket & (2 ** rowBits - 1));
+  }
+
+  /** Adds each bucket as often as `keyOf` says, at most `most` times. */
+  #addLines(most: number, keyOf: (bucket: number) => number): void {
+    const from = this.#buckets.table / 4;
+    const table = this.#words.subarray(from, from + 2 ** (this.#windowBits - 1));
+    const keys = table.map((address, i) => (address === 0 ? 0 : keyOf(i + 1)));
+    this.#sumByKey(keys, this.#buckets.points, most, this.#lines);
+    this.#calls.addBuckets(this.#lines.table, most, this.#result);
   }
 
   /** Turns the points into our form. @returns 1 for each one that is infinite, which ffjavascript writes as zeros */
@@ -138,66 +178,63 @@ class Work {
   }
 
   /**
-   * Lists the points by bucket, with the sign of their digit; those with digit 0 are left out.
-   * @returns where each bucket's entries end; bucket 0, the zeros, has none
+   * Sums the points of each key, a batch of them at a time; a key may go on in the next batch from what it has.
+   * @param keys - from -most to most; a negative one takes the point's negative, 0 none
    */
-  #sortEntries(): Int32Array {
-    const digit = this.#digit;
-    const next = new Int32Array(this.#buckets + 2);
-    for (let i = 0; i < digit.length; i++) next[Math.abs(digit[i]!) + 1]! += 1;
-    next[1] = 0;
-    for (let bucket = 2; bucket < next.length; bucket++) next[bucket]! += next[bucket - 1]!;
-    const entries = this.#words.subarray(this.#entries / 4, this.#entries / 4 + this.#count);
-    for (let i = 0; i < digit.length; i++) {
-      const value = digit[i]!;
-      if (value !== 0) entries[next[Math.abs(value)]!++] = 2 * i + (value < 0 ? 1 : 0);
-    }
-    return next.subarray(0, this.#buckets + 1);
-  }
-
-  /** Sums the buckets, a batch of entries at a time; a bucket may go on in the next batch from what it has. */
-  #fillBuckets(ends: Int32Array, table: Int32Array): void {
+  #sumByKey(keys: Int32Array, points: number, most: number, sums: Sums): void {
+    const ends = this.#sortEntries(keys, most);
+    this.#words.fill(0, sums.table / 4, sums.table / 4 + most);
     let runs: Run[] = [];
     let places = 0;
     const flush = () => {
-      this.#addRuns(runs, table);
+      this.#addRuns(runs, sums);
       runs = [];
       places = 0;
     };
-    for (let bucket = 1; bucket <= this.#buckets; bucket++) {
-      let entry = ends[bucket - 1]!;
-      while (entry < ends[bucket]!) {
-        const run: Run = { bucket, from: places, count: 0 };
-        const had = table[bucket - 1]!;
+    for (let key = 1; key <= most; key++) {
+      let entry = ends[key - 1]!;
+      while (entry < ends[key]!) {
+        const from = places;
+        const had = this.#words[sums.table / 4 + key - 1]!;
         if (had !== 0) this.#copyPoint(had, this.#place(places++));
-        const taken = Math.min(ends[bucket]! - entry, BATCH - places);
-        this.#gather(entry, taken, places);
+        const taken = Math.min(ends[key]! - entry, BATCH - places);
+        this.#calls.gather(this.#entries + 4 * entry, taken, points, this.#place(places));
         places += taken;
         entry += taken;
-        run.count = places - run.from;
-        runs.push(run);
+        runs.push({ key, from, count: places - from });
         if (places > BATCH - 2) flush();
       }
     }
     flush();
   }
 
-  #gather(entry: number, count: number, place: number): void {
-    this.#module.groups[this.#group].gather(this.#entries + 4 * entry, count, this.#points, this.#place(place));
+  /** Lists the points by their keys. @returns where each key's entries end; those with key 0 are left out */
+  #sortEntries(keys: Int32Array, most: number): Int32Array {
+    const next = new Int32Array(most + 2);
+    for (let i = 0; i < keys.length; i++) next[Math.abs(keys[i]!) + 1]! += 1;
+    next[1] = 0;
+    for (let key = 2; key < next.length; key++) next[key]! += next[key - 1]!;
+    const words = this.#words;
+    const first = this.#entries / 4;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      if (key !== 0) words[first + next[Math.abs(key)]!++] = 2 * i + (key < 0 ? 1 : 0);
+    }
+    return next.subarray(0, most + 1);
   }
 
-  /** Adds up each run, by pairs of neighbours, of neighbours' sums, and so on, and notes the bucket's sum. */
-  #addRuns(runs: readonly Run[], table: Int32Array): void {
+  /** Adds up each run, by pairs of neighbours, of neighbours' sums, and so on, and notes the key's sum. */
+  #addRuns(runs: readonly Run[], sums: Sums): void {
     let open = runs;
     for (let stride = 1; open.length > 0; stride *= 2) {
       open = open.filter(({ count }) => count > stride);
       const pairs = this.#listPairs(open, stride);
       if (pairs === 0) continue;
-      this.#module.groups[this.#group].addPairs(this.#pairs, pairs, stride * this.#pointBytes, this.#products);
+      this.#calls.addPairs(this.#pairs, pairs, stride * this.#pointBytes, this.#products);
     }
-    for (const { bucket, from } of runs) {
-      const sum = this.#sums + (bucket - 1) * this.#pointBytes;
-      table[bucket - 1] = this.#isInfinite(this.#place(from)) ? 0 : sum;
+    for (const { key, from } of runs) {
+      const sum = sums.points + (key - 1) * this.#pointBytes;
+      this.#words[sums.table / 4 + key - 1] = this.#isInfinite(this.#place(from)) ? 0 : sum;
       this.#copyPoint(this.#place(from), sum);
     }
   }
@@ -234,8 +271,8 @@ class Work {
 
   #isZero(combine: 'difference' | 'sum', a: number, b: number): boolean {
     for (let at = 0; at < this.#pointBytes / 2; at += NUMBER_BYTES) {
-      this.#module[combine](this.#result, a + at, b + at);
-      if (numberOf(this.#words.subarray(this.#result / 4, this.#result / 4 + LIMBS)) !== 0n) return false;
+      this.#module[combine](this.#scratch, a + at, b + at);
+      if (numberOf(this.#words.subarray(this.#scratch / 4, this.#scratch / 4 + LIMBS)) !== 0n) return false;
     }
     return true;
   }
@@ -252,12 +289,12 @@ class Work {
     this.#words.copyWithin(to / 4, from / 4, (from + this.#pointBytes) / 4);
   }
 
-  /** The window's sum as ffjavascript has it: canonical, little-endian. */
-  #foreignResult(isZero: boolean): Uint8Array {
+  /** The sum as ffjavascript has it: canonical, little-endian. */
+  result(): Uint8Array {
     const numbers = 3 * NUMBERS[this.#group];
-    const bytes = new Uint8Array(numbers * FOREIGN_BYTES);
-    if (isZero) return bytes;
+    this.#calls.jacobian(this.#result);
     this.#module.scale(this.#result, numbers, this.#module.toForeign);
+    const bytes = new Uint8Array(numbers * FOREIGN_BYTES);
     const view = new DataView(bytes.buffer);
     for (let i = 0; i < numbers; i++) {
       const at = this.#result / 4 + i * LIMBS;
