@@ -5,7 +5,13 @@ import { runProgram } from '../commandLine.js';
 import { table } from '../start/summary.js';
 import type { Measure } from './measure.js';
 
-const BENCHES: Record<string, () => Promise<{ run(options: { quick: boolean }): Promise<Measure[]> }>> = {
+/** How much is measured. */
+interface BenchOptions {
+  quick: boolean;
+  full: boolean;
+}
+
+const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promise<Measure[]> }>> = {
   verify: () => import('./verify.js'),
   journal: () => import('./journal.js'),
   overhead: () => import('./overhead.js'),
@@ -29,10 +35,11 @@ export async function run(args: string[]): Promise<number> {
     .addArgument(new Argument('<name>', 'what to measure').choices(Object.keys(BENCHES)))
     .option('--json <file>', 'write { measures: [{ name, value, unit, target, holds }] }')
     .option('--quick', 'fewer repetitions')
+    .option('--full', 'audit: up to a million entries, for some minutes and 1.2 GB of disk')
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, { json, quick }: { json?: string; quick?: true }) => {
+    .action(async (name: string, { json, quick, full }: { json?: string; quick?: true; full?: true }) => {
       const bench = await BENCHES[name]!();
-      const measures = await bench.run({ quick: quick ?? false });
+      const measures = await bench.run({ quick: quick ?? false, full: full ?? false });
       const rows = measures.map((one) => [
         one.name,
         String(Number(one.value.toPrecision(6))),
