@@ -180,12 +180,40 @@ describe('the text of an entry', () => {
     }
   });
 
-  it('has every character that is plain in a name', () => {
+  it('has every character that a name may have, and none that JSON escapes', () => {
     const registered = JSON.parse(texts.find((text) => text.includes('"type":"proverRegistered"'))!);
-    for (let code = 0; code < 0x180; code += 1) {
-      const message = { ...registered.message, name: `a${String.fromCharCode(code)}` };
-      compared(canonicalJson({ ...registered, message }));
-      expect(compared(canonicalJson({ ...registered, message: { ...message, name: `é${code}` } }))).toBe(false);
+    for (const code of [...Array(0x2100).keys(), 0xd800, 0xdfff, 0xfeff, 0x1f600, 0xe0001, 0x10ffff]) {
+      const message = { ...registered.message, name: `a${String.fromCodePoint(code)}` };
+      const text = JSON.stringify({ ...registered, message });
+      expect(compared(text), `U+${code.toString(16)}`).toBe(isEntry(text) && code !== 0x22 && code !== 0x5c);
     }
+    const long = (name: string) => compared(canonicalJson({ ...registered, message: { ...registered.message, name } }));
+    expect(['é', '😀'].map((one) => long(one.repeat(64)))).toEqual([true, true]);
+    expect(['é', '😀'].map((one) => long(one.repeat(65)))).toEqual([false, false]);
+  });
+
+  it('is not looked into when it is long and no entry', () => {
+    const received = JSON.parse(texts.find((text) => text.includes('"type":"proofReceived"'))!);
+    const publicSignals = Array.from({ length: 4_000_000 }, () => 1);
+    const text = canonicalJson({ ...received, publicSignals });
+    expect(readEntryText(text)).toEqual({
+      entry: null,
+      flaw: `not an entry: nothing of ${text.length} characters is one`,
+    });
+  });
+
+  it('is told quickly of the longest entries', () => {
+    const submitted = JSON.parse(texts.find((text) => text.includes('"type":"blockSubmitted"'))!);
+    const jobs = Array.from({ length: 10_000 }, (_, at) => ({
+      ...submitted.jobs[0],
+      jobId: `${submitted.blockId}.${at}`,
+    }));
+    const message = { ...submitted.message, label: 'größter Block', nonce: Number.MAX_SAFE_INTEGER };
+    expect(isSurelyEntry(canonicalJson({ ...submitted, jobs, message }))).toBe(true);
+    const cleared = JSON.parse(texts.find((text) => text.includes('"type":"roundCleared"'))!);
+    const bids = Array.from({ length: 10_000 }, () => cleared.bids[0]);
+    const awards = Array.from({ length: 9_000 }, () => cleared.awards[0]);
+    expect(isSurelyEntry(canonicalJson({ ...cleared, bids, awards }))).toBe(true);
+    expect(isSurelyEntry(canonicalJson({ ...cleared, bids: [...bids, bids[0]] }))).toBe(false);
   });
 });

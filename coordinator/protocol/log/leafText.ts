@@ -1,15 +1,17 @@
-/** Regular expressions of canonical JSON texts of strings, numbers and words that a schema takes and leaves as they are. */
+/**
+ * Regular expressions (with the flag `u`) of canonical JSON texts of strings, numbers and words that a schema takes and leaves
+ * as they are.
+ */
 import type { z } from 'zod';
 
 /** Schemas that say too little of themselves, with the texts between the quotation marks that they surely leave as they are. */
 export type KnownStrings = ReadonlyMap<z.core.$ZodType, string>;
 
-/** Integers of so many digits are exact, and written one way. */
-const DIGITS_MAX = 15;
-const INTEGER_MAX = 10 ** DIGITS_MAX - 1;
+/** Integers up to here are exact, and written one way. */
+const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 
 /** Printable ASCII but for what JSON escapes: there is one way to write it. */
-export const PLAIN = '[ !#-\\[\\]-~]';
+const PLAIN = '[ !#-\\[\\]-~]';
 
 /** Patterns that match nothing but letters, digits, dots and colons, and are anchored on both sides. */
 const PLAIN_PATTERN = /^\^(?:[A-Za-z0-9:]|\\\.|\[[A-Za-z0-9-]+\]|\{[0-9]+(?:,[0-9]+)?\}|[()|?*+])+\$$/;
@@ -77,7 +79,7 @@ function numberSource(def: z.core.$ZodNumberDef, schema: z.core.$ZodType): strin
     else if (check.check !== 'number_format' || check.format !== 'safeint') return null;
   }
   if (min >= 0) return min === 0 ? upTo(max) : `(?!${upTo(min - 1)})${upTo(max)}`;
-  return min === -INTEGER_MAX ? `(?:${upTo(max)}|-[1-9][0-9]{0,${DIGITS_MAX - 1}}(?![0-9]))` : null;
+  return min === -INTEGER_MAX ? `(?:${upTo(max)}|-[1-9][0-9]{0,14}(?![0-9]))` : null;
 }
 
 /** Whole numbers from 0 to `max`, and no more digits behind them. */

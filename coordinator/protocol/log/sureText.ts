@@ -46,7 +46,7 @@ function readerOf(parts: Parts): SureReader {
 }
 
 function patternReader(source: string): SureReader {
-  const pattern = new RegExp(source, 'y');
+  const pattern = new RegExp(source, 'uy');
   return (text, at) => {
     pattern.lastIndex = at;
     return pattern.test(text) ? pattern.lastIndex : NOT_SURE;
