@@ -4,6 +4,7 @@ import { parseCosignerKey, readCosignatures } from '#protocol/log/cosignature.js
 import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { parseVerifierKey } from '#protocol/log/verifierKey.js';
 import type { AuditTallies } from './auditChecks.js';
+import { readCheckpointNote } from './seenCheckpoints.js';
 
 export interface CheckpointClaim {
   /** The signed note. */
@@ -16,6 +17,12 @@ export interface CheckpointClaim {
 
 /** Checks signature, origin, size and root, each under the name of its check. */
 export function checkCheckpoint(tallies: AuditTallies, { note, market, size, root }: CheckpointClaim): void {
+  if (!readCheckpointNote(note)) {
+    const words =
+      'what is served as the checkpoint is no signed note of an origin, a size up to 2^53 - 1 and a root hash';
+    tallies.fail('checkpoint', null, words);
+    return;
+  }
   const key = market && parseVerifierKey(market.logKey);
   if (!market || !key) {
     tallies.fail('checkpoint', 0, 'entry 0: the log does not begin with marketOpened and a key of its own');

@@ -1,29 +1,31 @@
 /** A folder that `understudy export` wrote, or any copy of a log's static files, as a source of tiles. */
 import { createReadStream, existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entryBundlePath } from '#protocol/log/tiles.js';
+import { fileOf } from './boundedRead.js';
 import { MIRROR_PATHS } from './mirrorLog.js';
-import type { TileSource } from './tileSource.js';
+import { LOG_FILE_BYTES_MAX, type TileSource } from './tileSource.js';
 
 /** Reads a log from a folder. @param folder - laid out as /log is served; throws Error when it holds no checkpoint */
 export function folderTileSource(folder: string): TileSource {
-  const read = async (path: string): Promise<Uint8Array> => {
+  const read = async (path: string, bytesMax: number): Promise<Uint8Array> => {
     try {
-      return new Uint8Array(await readFile(join(folder, path)));
+      return await fileOf(folder, path, bytesMax);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw new Error(message);
       throw new Error(`${folder} has no readable ${path} (${code}): was it written by "understudy export"?`);
     }
   };
+  const { note, bundle: bundleMax, longEntry: longMax } = LOG_FILE_BYTES_MAX;
   return {
-    checkpoint: async () => Buffer.from(await read(MIRROR_PATHS.checkpoint)).toString('utf8'),
+    checkpoint: async () => Buffer.from(await read(MIRROR_PATHS.checkpoint, note)).toString('utf8'),
     cosigned: async () => {
       const hasOne = existsSync(join(folder, MIRROR_PATHS.cosigned));
-      return hasOne ? Buffer.from(await read(MIRROR_PATHS.cosigned)).toString('utf8') : null;
+      return hasOne ? Buffer.from(await read(MIRROR_PATHS.cosigned, note)).toString('utf8') : null;
     },
-    bundle: (bundle) => read(entryBundlePath(bundle)),
-    longEntry: (sha256) => read(MIRROR_PATHS.entry(sha256)),
+    bundle: (bundle) => read(entryBundlePath(bundle), bundleMax),
+    longEntry: (sha256) => read(MIRROR_PATHS.entry(sha256), longMax),
     artifact: async (sha256) => {
       const path = join(folder, MIRROR_PATHS.blob(sha256));
       return existsSync(path) ? createReadStream(path) : null;

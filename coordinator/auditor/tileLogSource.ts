@@ -1,6 +1,6 @@
 /** A log read from its static files: entry bundles, and the long entries that their stubs name. */
 import { decodeEntryBundle } from '#protocol/log/entryBundle.js';
-import { isNamedBy, stubOf } from '#protocol/log/logLeaf.js';
+import { isNamedBy, type Stub, stubOf } from '#protocol/log/logLeaf.js';
 import { TILE_WIDTH } from '#protocol/log/tiles.js';
 import type { TileSource } from './tileSource.js';
 import { claimedSize, type LogSource } from './walkLog.js';
@@ -13,10 +13,13 @@ export class TornLogError extends Error {
   override readonly name = 'TornLogError';
   /** Index of the first entry that cannot be read. */
   readonly at: number;
+  /** What can be read of the entries that were asked for together with it. */
+  readonly before: readonly string[];
 
-  constructor(at: number, message: string) {
+  constructor(at: number, message: string, before: readonly string[] = []) {
     super(message);
     this.at = at;
+    this.before = before;
   }
 }
 
@@ -46,7 +49,10 @@ export function tileLogSource(source: TileSource): LogSource {
       if (from >= size) return [];
       const last = Math.min(index + BUNDLES_AHEAD, Math.floor((size - 1) / TILE_WIDTH));
       for (let next = index; next <= last; next += 1) void fetchBundle(next);
-      const entries = await fetchBundle(index);
+      const entries = await fetchBundle(index).catch((error: unknown) => {
+        if (error instanceof TornLogError && error.at > from) return error.before;
+        throw error;
+      });
       for (const known of ahead.keys()) if (known < index) ahead.delete(known);
       return entries.slice(from - index * TILE_WIDTH).slice(0, limit);
     },
@@ -61,17 +67,18 @@ async function readBundle(source: TileSource, index: number, width: number): Pro
   for (const [place, leaf] of leaves.entries()) {
     const text = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).toString('utf8');
     const stub = leaf.length < 256 ? stubOf(text) : null;
-    entries.push(stub ? await longEntry(source, stub, first + place) : text);
+    const entry = stub ? await longEntry(source, stub) : text;
+    if (entry === null) {
+      const words = `the long entry ${first + place} is not the one of ${stub!.bytes} bytes that the tree names`;
+      throw new TornLogError(first + place, words, entries);
+    }
+    entries.push(entry);
   }
   return entries;
 }
 
-async function longEntry(
-  source: TileSource,
-  stub: NonNullable<ReturnType<typeof stubOf>>,
-  at: number,
-): Promise<string> {
+/** The entry that a stub names; null when what is served is another. */
+async function longEntry(source: TileSource, stub: Stub): Promise<string | null> {
   const bytes = await source.longEntry(stub.sha256);
-  if (isNamedBy(stub, bytes)) return Buffer.from(bytes).toString('utf8');
-  throw new TornLogError(at, `the long entry ${at} is not the one of ${stub.bytes} bytes that the tree names`);
+  return isNamedBy(stub, bytes) ? Buffer.from(bytes).toString('utf8') : null;
 }

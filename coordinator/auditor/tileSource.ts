@@ -1,5 +1,9 @@
 /** Where tiles come from: a coordinator, or a mirror of it, that serves `/log` over HTTP. */
-import { type EntryBundle, entryBundlePath } from '#protocol/log/tiles.js';
+import { ENTRY_BYTES_MAX, LENGTH_BYTES } from '#protocol/log/entryBundle.js';
+import { LONG_ENTRY_BYTES_MAX } from '#protocol/log/logLeaf.js';
+import { NOTE_BYTES_MAX } from '#protocol/log/signedNote.js';
+import { type EntryBundle, entryBundlePath, TILE_WIDTH } from '#protocol/log/tiles.js';
+import { askFor, bodyOf } from './boundedRead.js';
 
 /** The static files of a log. What a source gives is checked by whoever reads it. */
 export interface TileSource {
@@ -15,47 +19,37 @@ export interface TileSource {
   artifact(sha256: string): Promise<AsyncIterable<Uint8Array> | null>;
 }
 
-/** Largest checkpoint, bundle or long entry that is read, in bytes. */
-const ANSWER_BYTES_MAX = 33_554_432;
-
-/** Longest wait for a file to begin, in milliseconds. */
-const TIMEOUT_MS = 60_000;
+/** Largest files, in bytes: a signed note as its format bounds it, a full bundle of the longest leaves. */
+export const LOG_FILE_BYTES_MAX = {
+  note: NOTE_BYTES_MAX,
+  bundle: TILE_WIDTH * (LENGTH_BYTES + ENTRY_BYTES_MAX),
+  longEntry: LONG_ENTRY_BYTES_MAX,
+} as const;
 
 /** Reads the log of a coordinator. @param baseUrl - such as `http://127.0.0.1:8787`; throws Error when it does not answer */
 export function httpTileSource(baseUrl: string): TileSource {
   const root = baseUrl.replace(/\/+$/, '');
-  const read = async (path: string): Promise<Uint8Array> => {
-    const answer = await get(`${root}${path}`);
-    if (!answer.ok) throw new Error(`${root}${path} answers ${answer.status}: is this the address of a coordinator?`);
-    const pieces: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
-      bytes += piece.length;
-      if (bytes > ANSWER_BYTES_MAX) throw new Error(`${root}${path} is longer than ${ANSWER_BYTES_MAX} bytes`);
-      pieces.push(piece);
-    }
-    return new Uint8Array(Buffer.concat(pieces));
+  const read = async (path: string, bytesMax: number): Promise<Uint8Array> => {
+    const answer = await askFor(`${root}${path}`);
+    if (answer.ok) return bodyOf(answer, `${root}${path}`, bytesMax);
+    await answer.body?.cancel();
+    throw new Error(`${root}${path} answers ${answer.status}: is this the address of a coordinator?`);
   };
+  const { note, bundle: bundleMax, longEntry: longMax } = LOG_FILE_BYTES_MAX;
   return {
-    checkpoint: async () => Buffer.from(await read('/log/checkpoint')).toString('utf8'),
+    checkpoint: async () => Buffer.from(await read('/log/checkpoint', note)).toString('utf8'),
     cosigned: async () => {
-      const answer = await get(`${root}/log/cosigned`);
-      return answer.ok ? await answer.text() : null;
+      const url = `${root}/log/cosigned`;
+      const answer = await askFor(url);
+      if (answer.ok) return Buffer.from(await bodyOf(answer, url, note)).toString('utf8');
+      await answer.body?.cancel();
+      return null;
     },
-    bundle: (bundle) => read(`/log/${entryBundlePath(bundle)}`),
-    longEntry: (sha256) => read(`/log/entry/${sha256}`),
+    bundle: (bundle) => read(`/log/${entryBundlePath(bundle)}`, bundleMax),
+    longEntry: (sha256) => read(`/log/entry/${sha256}`, longMax),
     artifact: async (sha256) => {
-      const answer = await get(`${root}/v1/artifacts/0x${sha256}`);
+      const answer = await askFor(`${root}/v1/artifacts/0x${sha256}`);
       return answer.ok ? (answer.body as AsyncIterable<Uint8Array>) : null;
     },
   };
-}
-
-async function get(url: string): Promise<Response> {
-  try {
-    return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  } catch (error) {
-    const { cause } = error as { cause?: { code?: string } };
-    throw new Error(`${url} does not answer (${cause?.code ?? (error as Error).message})`);
-  }
 }

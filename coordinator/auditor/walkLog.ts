@@ -6,6 +6,7 @@ import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { entryLeafHash } from '#protocol/log/logLeaf.js';
 import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
 import { parseVerifierKey } from '#protocol/log/verifierKey.js';
+import { readCheckpointNote } from './seenCheckpoints.js';
 
 /** Where a log is read from. */
 export interface LogSource {
@@ -22,8 +23,7 @@ export const LOG_PAGE = 500;
 
 /** Size that a checkpoint's text claims, before anything is checked; 0 when it claims none. */
 export function claimedSize(note: string): number {
-  const size = Number(note.split('\n')[1]);
-  return Number.isSafeInteger(size) && size > 0 ? size : 0;
+  return readCheckpointNote(note)?.size ?? 0;
 }
 
 /**

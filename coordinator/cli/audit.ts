@@ -21,6 +21,7 @@ import { httpTileSource } from '../auditor/tileSource.js';
 import { reportLines } from './auditReport.js';
 import { parseReceipts } from './checkBids.js';
 import { DEFAULT_URL, runProgram } from './commandLine.js';
+import { plainText } from './plainText.js';
 import { ProgressBar } from './progressBar.js';
 
 const EXAMPLES = `
@@ -65,7 +66,7 @@ export async function run(args: string[]): Promise<number> {
     .addHelpText('after', EXAMPLES)
     .action(async (log: string, flags: Flags) => {
       exitCode = await auditFrom(log, flags).catch((error: unknown) => {
-        console.error(`understudy audit: ${error instanceof Error ? error.message : error}`);
+        console.error(plainText(`understudy audit: ${error instanceof Error ? error.message : error}`));
         return 2;
       });
     });
@@ -118,8 +119,8 @@ function print(report: AuditReport, flags: Flags, story: JobStory | null, tookMs
     console.log(JSON.stringify({ ...rest, sample, seconds, ...told }, null, flags.watch ? 0 : 2));
     return;
   }
-  for (const line of story?.lines() ?? []) console.log(line);
-  for (const line of reportLines(report, { sample, seconds })) console.log(line);
+  for (const line of story?.lines() ?? []) console.log(plainText(line));
+  for (const line of reportLines(report, { sample, seconds })) console.log(plainText(line));
 }
 
 /** Such as `12000 of 50000 entries, 8000 a second, 5 s left`. */

@@ -105,7 +105,7 @@ describe('the text of an entry', () => {
         const places = placesOf(value);
         compared(JSON.stringify(changedAt(value, places[pick % places.length]!, () => edge)));
       }),
-      { numRuns: 4_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -147,7 +147,7 @@ describe('the text of an entry', () => {
         const [before, old, behind] = [text.slice(0, at), text.slice(at, at + 1), text.slice(at + 1)];
         compared(before + [character, '', old + old, character + old][way]! + behind);
       }),
-      { numRuns: 6_000 },
+      { numRuns: 3_000 },
     );
   });
 
@@ -194,8 +194,8 @@ describe('the text of an entry', () => {
 
   it('is not looked into when it is long and no entry', () => {
     const received = JSON.parse(texts.find((text) => text.includes('"type":"proofReceived"'))!);
-    const publicSignals = Array.from({ length: 4_000_000 }, () => 1);
-    const text = canonicalJson({ ...received, publicSignals });
+    const signals = `"publicSignals":[${'1,'.repeat(4_000_000)}1]`;
+    const text = canonicalJson({ ...received, publicSignals: [] }).replace('"publicSignals":[]', signals);
     expect(readEntryText(text)).toEqual({
       entry: null,
       flaw: `not an entry: nothing of ${text.length} characters is one`,

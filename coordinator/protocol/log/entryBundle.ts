@@ -3,7 +3,8 @@ import { TILE_WIDTH } from './tiles.js';
 /** Largest entry that a bundle can hold, in bytes: its length is written in two bytes. Source: C2SP tlog-tiles */
 export const ENTRY_BYTES_MAX = 65_535;
 
-const LENGTH_BYTES = 2;
+/** Bytes before each entry of a bundle, which say how long it is. */
+export const LENGTH_BYTES = 2;
 
 /**
  * The bytes of an entry bundle: each entry behind its length as a big-endian uint16.
