@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   memory: () => import('./memory.js'),
   agent: () => import('./agent.js'),
   audit: () => import('./audit.js'),
+  explorer: () => import('./explorer.js'),
   start: () => import('./startTime.js'),
   clear: () => import('./clear.js'),
 };
