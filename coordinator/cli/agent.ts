@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { diskErrorOf } from '#agent/client/diskError.js';
 import { EXIT } from './agent/exitCodes.js';
 
 /** What `understudy agent` can do; without a name it runs. Each is loaded only when it is called. */
@@ -39,7 +40,8 @@ export async function run(args: string[]): Promise<number> {
   } catch (error) {
     const { code, exitCode, name, message } = error as Error & { code?: string; exitCode?: number };
     if (code?.startsWith('commander.')) return exitCode === 0 ? 0 : EXIT.usage;
-    const lines = message.split('\n');
+    // What the system says of a file alone, such as ENOSPC, is nothing that an operator can act on.
+    const lines = (diskErrorOf(error, message)?.message ?? message).split('\n');
     process.stderr.write(`understudy agent: ${lines.join('\n  ')}\n`);
     return USAGE_ERRORS.includes(name) ? EXIT.usage : EXIT.failure;
   }

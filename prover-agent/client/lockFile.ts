@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { diskErrorOf } from './diskError.js';
 
 /** Another process holds the lock. */
 export class LockedError extends Error {
@@ -20,17 +21,13 @@ const held = new Set<string>();
  * Takes a lock file that holds this process's id. The lock of a process that is gone is taken over. Two agents on one
  * key would bid and prove against each other.
  * @returns a function that releases the lock
- * @throws LockedError
+ * @throws LockedError; DiskError when the disk does not take it
  */
 export function takeLock(path: string, isAlive: (pid: number) => boolean = isProcessAlive): () => void {
-  mkdirSync(dirname(path), { recursive: true });
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    try {
-      writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    if (writeLock(path)) {
       held.add(path);
       return () => release(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const isHolder = (pid: number) => (pid === process.pid ? held.has(path) : isAlive(pid));
     const pid = readPid(path);
@@ -38,6 +35,19 @@ export function takeLock(path: string, isAlive: (pid: number) => boolean = isPro
     clearStale(path, isHolder);
   }
   throw new LockedError(path, readPid(path) ?? 0);
+}
+
+/** @returns false when there is one already */
+function writeLock(path: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && syscall === 'open') return false;
+    throw diskErrorOf(error, `the lock ${path} could not be written`) ?? error;
+  }
 }
 
 /** Moves a stale lock away in one step, and puts it back when another agent took it over a moment before. */

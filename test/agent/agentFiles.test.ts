@@ -90,6 +90,12 @@ describe('the artifact cache', () => {
 describe('the lock file', () => {
   const path = () => join(folder, 'data', 'agent.lock');
 
+  it('says what is wrong with the disk when it cannot be written', () => {
+    writeFileSync(join(folder, 'in the way'), '');
+    const lock = join(folder, 'in the way', 'data', 'agent.lock');
+    expect(() => takeLock(lock)).toThrow(`the lock ${lock} could not be written: a file is in the place of a folder`);
+  });
+
   it('keeps a second agent out and is gone after the first', () => {
     const release = takeLock(path());
     expect(() => takeLock(path())).toThrow(LockedError);
