@@ -27,6 +27,7 @@ export class JobSet {
   readonly root;
   /** Of its commit; `commit` sets it. */
   committedEpoch = 0n;
+  readonly keyHash: Hex;
   /** Where the contract has the key; `commit` sees to it. */
   keyAt: Address = ETH;
 
@@ -35,13 +36,13 @@ export class JobSet {
     readonly key: Groth16VerificationKey,
     readonly jobs: readonly ProvenJob[],
   ) {
+    this.keyHash = verificationKeyHash(key);
     this.leaves = jobs.map((job, index) => jobSetLeaf(this.item(job, index)));
     this.root = sumTreeRoot(this.leaves);
   }
 
   private item({ publicSignals, payee, amountWei }: ProvenJob, index: number): JobSetItem {
-    const keyHash = verificationKeyHash(this.key);
-    return { index, verificationKeyHash: keyHash, signalsHash: signalsHash(publicSignals), payee, amountWei };
+    return { index, verificationKeyHash: this.keyHash, signalsHash: signalsHash(publicSignals), payee, amountWei };
   }
 
   /** Arguments of `settleBatch` for `count` items from `first` on; `jobs` may hold other zkProofs than the set's. */
@@ -60,11 +61,16 @@ export class JobSet {
     ];
   }
 
+  /** The whole set as arguments of `settleBatch`, with something else in some of the fields. */
+  batchWith(change: Record<string, unknown>): readonly unknown[] {
+    return [{ ...(this.batch()[0] as object), ...change }];
+  }
+
   /** Commits the set, and posts the root behind it that lets it be settled. The money is there already. */
   async commit(settlement: Settlement): Promise<Done> {
     this.committedEpoch = await settlement.call<bigint>('epoch');
     await settlement.send(settlement.coordinator.address, 'storeKey', [verificationKeyWords(this.key)]);
-    this.keyAt = await settlement.call<Address>('keyAt', [verificationKeyHash(this.key)]);
+    this.keyAt = await settlement.call<Address>('keyAt', [this.keyHash]);
     const args = [this.setId, this.root.hash, this.root.sumWei, BigInt(this.jobs.length)];
     const done = await settlement.send(settlement.coordinator.address, 'commitJobSet', args);
     await settlement.postRoot();
