@@ -128,12 +128,11 @@ class Sequence {
       this.pushRoot(epoch + 2n, honest, this.model.creditedWei);
       return;
     }
-    if (lie === 1)
-      this.pushRoot(
-        epoch + 1n,
-        [...honest, { account: ACCOUNTS[0]!, cumulativeWei: 1n }],
-        this.model.creditedWei,
-      );
+    if (lie === 1) {
+      const more = [...honest, { account: ACCOUNTS[0]!, cumulativeWei: 1n }];
+      this.pushRoot(epoch + 1n, more, this.model.creditedWei);
+      return;
+    }
     if (lie === 2) {
       this.pushRoot(epoch + 1n, honest, this.model.depositedWei + 1n);
       return;
