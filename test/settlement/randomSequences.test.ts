@@ -136,7 +136,6 @@ class Sequence {
     if (lie === 2) {
       this.pushRoot(epoch + 1n, honest, this.model.depositedWei + 1n);
       return;
-      return;
     }
     this.pushRoot(epoch + 1n, honest, this.model.creditedWei);
   }
