@@ -11,10 +11,19 @@ const accounts = Array.from({ length: 8 }, (_, index) => anvilAccount(index).add
 const [coordinator, user, other, third] = accounts as [Address, Address, Address, Address];
 
 let chain: Chain;
+const started: Chain[] = [];
+
+/** A chain on which nothing was sent yet; it ends with the others. */
+async function freshChain(chainId?: number): Promise<Chain> {
+  const fresh = await Chain.start(chainId);
+  started.push(fresh);
+  return fresh;
+}
+
 beforeAll(async () => {
   chain = await Chain.start();
 });
-afterAll(() => chain.node.stop());
+afterAll(() => Promise.all([chain, ...started].map(({ node }) => node.stop())));
 
 /** Fresh accounts that nobody has keys of, so that what they are paid can be read off their balance. */
 const payeeOf = (number: number): Address => `0x${(0xface0000 + number).toString(16).padStart(40, '0')}`;
@@ -71,21 +80,16 @@ describe('vouchers', () => {
   });
 
   it('count on one contract of one chain only', async () => {
-    const elsewhere = await Chain.start(31_338);
-    try {
-      // The same account deploys at the same count of transactions, so both contracts have one address.
-      const [here, there] = [await Settlement.deploy(await freshChain()), await Settlement.deploy(elsewhere)];
-      expect(there.address).toBe(here.address);
-      const beside = await Settlement.deploy(elsewhere);
-      for (const one of [here, there, beside]) await one.depositEth(user, 100n);
-      const voucher = await there.voucher({ account: user, cumulativeWei: 60n });
-      expect(await here.refusal(user, 'withdrawFor', voucher)).toBe('WrongSignature');
-      expect(await beside.refusal(user, 'withdrawFor', voucher)).toBe('WrongSignature');
-      await there.send(user, 'withdrawFor', voucher);
-    } finally {
-      await elsewhere.node.stop();
-      await Promise.all(started.map(({ node }) => node.stop()));
-    }
+    const elsewhere = await freshChain(31_338);
+    // The same account deploys at the same count of transactions, so both contracts have one address.
+    const [here, there] = [await Settlement.deploy(await freshChain()), await Settlement.deploy(elsewhere)];
+    expect(there.address).toBe(here.address);
+    const beside = await Settlement.deploy(elsewhere);
+    for (const one of [here, there, beside]) await one.depositEth(user, 100n);
+    const voucher = await there.voucher({ account: user, cumulativeWei: 60n });
+    expect(await here.refusal(user, 'withdrawFor', voucher)).toBe('WrongSignature');
+    expect(await beside.refusal(user, 'withdrawFor', voucher)).toBe('WrongSignature');
+    await there.send(user, 'withdrawFor', voucher);
   });
 
   it('of a chain that forks away do not count on the fork', async () => {
@@ -103,17 +107,8 @@ describe('vouchers', () => {
     );
     // The node's own accounts still sign for the old id, so this is a call and no transaction.
     expect(await settlement.call('withdrawFor', after)).toBeUndefined();
-    await fork.node.stop();
   });
 });
-
-const started: Chain[] = [];
-/** A chain on which nothing was sent yet. */
-async function freshChain(): Promise<Chain> {
-  const fresh = await Chain.start();
-  started.push(fresh);
-  return fresh;
-}
 
 describe('roots', () => {
   it('are posted in order with what they say', async () => {

@@ -21,6 +21,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   explorer: () => import('./explorer.js'),
   start: () => import('./startTime.js'),
   clear: () => import('./clear.js'),
+  gas: () => import('./gas.js'),
 };
 
 const EXAMPLES = `
