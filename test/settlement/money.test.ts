@@ -79,6 +79,30 @@ describe('vouchers', () => {
     expect(await settlement.balanceWei()).toBe(600n);
   });
 
+  it.each([
+    ['the address of zeros', `0x${'0'.repeat(40)}`],
+    ['the highest address', `0x${'f'.repeat(40)}`],
+    ['the address of a low slot', `0x${'2'.padStart(40, '0')}`],
+  ] as [string, Address][])('for %s touch nothing but its own money', async (_, account) => {
+    const settlement = await Settlement.deploy(chain);
+    await settlement.depositEth(user, 1_000n);
+    await settlement.postRoot({ sumWei: 7n });
+    const views = [
+      'coordinator',
+      'rootPostedAtSec',
+      'epoch',
+      'latestRoot',
+      'totalDepositedWei',
+      'committedWei',
+      'successor',
+    ];
+    const before = await Promise.all(views.map((view) => settlement.call(view)));
+    expect(await settlement.call('withdrawnWei', [account])).toBe(0n);
+    await settlement.send(user, 'withdrawFor', await settlement.voucher({ account, cumulativeWei: 9n }));
+    expect(await settlement.call('withdrawnWei', [account])).toBe(9n);
+    expect(await Promise.all(views.map((view) => settlement.call(view)))).toEqual(before);
+  });
+
   it('count on one contract of one chain only', async () => {
     const elsewhere = await freshChain(31_338);
     // The same account deploys at the same count of transactions, so both contracts have one address.

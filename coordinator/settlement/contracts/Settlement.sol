@@ -28,7 +28,6 @@ contract Settlement is ISettlement {
         uint128 paidWei;
     }
 
-    uint256 private constant WITHDRAWN_SHIFT = 96;
     uint256 private constant DELAY_SEC_MAX = 3650 days;
     uint256 private constant SET_ITEMS_MAX = 16_384;
     uint256 private constant BATCH_ITEMS_MAX = 256;
@@ -118,7 +117,7 @@ contract Settlement is ISettlement {
             pop(staticcall(gas(), 0x01, at, 0x80, at, 0x20))
             signer := mload(at)
             head_ := sload(head.slot)
-            slot := shl(WITHDRAWN_SHIFT, account)
+            slot := not(account)
             beforeWei := sload(slot)
         }
         unchecked {
@@ -309,11 +308,11 @@ contract Settlement is ISettlement {
 
     // How money leaves.
 
-    /// In the slot that is the account's address, shifted: other variables lie in low slots or at hashes. A mapping would hash
-    /// the account's address for the same.
+    /// In the slot that is the complement of the account's address: other variables lie at the lowest slots or at hashes. A
+    /// mapping would hash the address for the same.
     function withdrawnWei(address account) public view returns (uint256 amountWei) {
         assembly ("memory-safe") {
-            amountWei := sload(shl(WITHDRAWN_SHIFT, account))
+            amountWei := sload(not(account))
         }
     }
 
@@ -321,7 +320,7 @@ contract Settlement is ISettlement {
         uint256 beforeWei = withdrawnWei(account);
         if (cumulativeWei <= beforeWei) revert NothingToPay();
         assembly ("memory-safe") {
-            sstore(shl(WITHDRAWN_SHIFT, account), cumulativeWei)
+            sstore(not(account), cumulativeWei)
         }
         amountWei = cumulativeWei - beforeWei;
         TokenTransfer.pay(token, account, amountWei);

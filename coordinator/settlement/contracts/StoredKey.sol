@@ -9,7 +9,7 @@ library StoredKey {
     uint256 private constant WORDS_MIN = 18;
     uint256 private constant WORDS_MAX = WORDS_MIN + 2 * 255;
 
-    /// @return place 0 when it cannot be created: at the same place lies one of the same words already
+    /// Reverts when it lies there already, which the caller has looked up before.
     function store(uint256[] calldata words) internal returns (address place) {
         requireWords(words.length);
         // PUSH2 size, DUP1, PUSH1 10, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: becomes what stands behind it.
@@ -18,6 +18,7 @@ library StoredKey {
         assembly ("memory-safe") {
             place := create2(0, add(creation, 0x20), mload(creation), 0)
         }
+        if (place == address(0)) revert ISettlement.WrongKey();
     }
 
     /// @return key where its words lie in memory
