@@ -244,7 +244,11 @@ describe('a coordinator that', () => {
   });
 
   it('rewrites one bit anywhere is found out, whatever file it is in', async () => {
-    const clean = writeLog(honest);
+    // An entry that no bundle can hold lies in a file of its own.
+    const long = { ...entryOf(honest, 'proofReceived'), atMs: honest.at(-1)!.atMs, zkProof: { a: 'x'.repeat(70_000) } };
+    const clean = writeLog([...honest, long]);
+    expect([...clean.keys()].map((path) => path.split('/')[0]).toSorted()).toEqual(['checkpoint', 'entry', 'tile']);
+    expect((await auditOf(clean, { replay: false })).flaws).toEqual([]);
     const unseen: string[] = [];
     for (const [path, bytes] of clean) {
       const step = Math.max(1, Math.floor(bytes.length / 60));
