@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { buildBn128 } from 'ffjavascript';
+import { fflonk, groth16, plonk, wtns } from 'snarkjs';
 import { describe, expect, it } from 'vitest';
 import type { GroupName } from '#agent/proving/msm/msmModule.js';
 import { type ForeignGroup, multiExpAffine } from '#agent/proving/msm/multiExp.js';
 import { POINTS_MAX, WindowSums, type WindowTask } from '#agent/proving/msm/windowSums.js';
+import type { ZkProtocol } from '#protocol/zkProof.js';
+import { tinyCircuitFile, tinyInput, tinyKey, tinySamples } from '../fixtures/tinyCircuit.js';
 
 const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const SCALAR_BYTES = 32;
@@ -129,6 +132,22 @@ describe.each(['G1', 'G2'] as const)('our multi-exponentiation in %s', (name) =>
     }
   });
 });
+
+it.each(Object.entries({ groth16, plonk, fflonk }))(
+  'makes zkProofs of %s that verify, however few the points',
+  async (name, system) => {
+    const protocol = name as ZkProtocol;
+    const ours = (await buildBn128(true)) as unknown as Record<GroupName, ForeignGroup>;
+    for (const group of ['G1', 'G2'] as const)
+      ours[group].multiExpAffine = multiExpAffine(group, ours[group], runHere, 1, 1);
+    (globalThis as { curve_bn128?: unknown }).curve_bn128 = ours;
+    const witness = { type: 'mem' as const, data: new Uint8Array() };
+    await wtns.calculate(tinyInput(0), tinyCircuitFile('tinyCircuit.wasm'), witness);
+    const made = await system.prove(tinyCircuitFile(`${protocol}.zkey`), witness);
+    expect(made.publicSignals).toEqual(tinySamples(protocol)[0]!.publicSignals);
+    expect(await system.verify(tinyKey(protocol), made.publicSignals, made.proof)).toBe(true);
+  },
+);
 
 it('sums more points than one task takes, part by part', async () => {
   const some = joined(manyPoints(curve.G1, 512));

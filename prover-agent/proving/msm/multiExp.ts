@@ -29,18 +29,21 @@ const POINT_BYTES: Readonly<Record<GroupName, number>> = { G1: 2 * FOREIGN_BYTES
  *
  * @param runWindows - sums some windows, in some thread
  * @param threads - into how many tasks the windows are divided
+ * @param pointsMin - fewer are left to the group's own
  */
 export function multiExpAffine(
   name: GroupName,
   group: ForeignGroup,
   runWindows: (task: WindowTask) => Promise<Uint8Array>,
   threads: number,
+  pointsMin: number = POINTS_MIN,
 ): MultiExp {
   const own = group.multiExpAffine;
   const pointBytes = POINT_BYTES[name];
   return async (points, scalars, ...more) => {
     const count = Math.floor(points.byteLength / pointBytes);
-    if (count < POINTS_MIN || scalars.byteLength !== count * SCALAR_BYTES) return own(points, scalars, ...more);
+    if (count === 0 || count < pointsMin || scalars.byteLength !== count * SCALAR_BYTES)
+      return own(points, scalars, ...more);
     let sum = group.zero;
     for (let from = 0; from < count; from += POINTS_MAX) {
       const to = Math.min(count, from + POINTS_MAX);
