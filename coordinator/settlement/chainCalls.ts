@@ -4,6 +4,7 @@ import type { Settlement } from '#market/settlement.js';
 import type { Hex } from '#protocol/units.js';
 import type { ChainTask } from './chainTasks.js';
 import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
+import { type SetProofs, settleCall } from './settleCall.js';
 
 /** A call of the contract, with its call data. */
 export interface ContractCall {
@@ -19,28 +20,34 @@ export interface DoneAt {
 }
 
 /** What tasks need besides the state. */
-export interface TaskSource {
+export interface TaskSource extends SetProofs {
   /** Root hash of the log at a tree size. */
   logRootHash(treeSize: number): Promise<Hex>;
 }
 
-/** The call of a task; null when there is nothing to call just now. */
+/** The call of a task; null when there is nothing that the contract would take just now. */
 export async function callOf(
-  _client: PublicClient,
+  client: PublicClient,
   settlement: Settlement,
   task: ChainTask,
   source: TaskSource,
 ): Promise<ContractCall | null> {
-  if (task.kind === 'root') return rootCall(settlement, source);
-  return null;
-}
-
-async function rootCall({ computed }: Settlement, source: TaskSource): Promise<ContractCall> {
-  const { epoch, balanceRoot, sumWei, creditedWei, treeSize } = computed!;
+  if (task.kind === 'settle') return settleCall(client, settlement, task, source);
+  if (task.kind === 'commit') {
+    const { setId, setRoot, items } = task.set;
+    const totalWei = items.reduce((sum, { amountWei }) => sum + BigInt(amountWei), 0n);
+    return contractCall('commitJobSet', [setId, setRoot, totalWei, BigInt(items.length)]);
+  }
+  const { epoch, balanceRoot, sumWei, creditedWei, treeSize } = task.root;
   const logRootHash = await source.logRootHash(treeSize);
   const root = { balanceRoot, logRootHash, sumWei, creditedWei, treeSize: BigInt(treeSize) };
-  const call = { functionName: 'postRoot' as const, args: [BigInt(epoch), root] as const };
-  return { ...call, data: encodeFunctionData({ abi: SETTLEMENT_ABI, ...call }) };
+  return contractCall('postRoot', [BigInt(epoch), root]);
+}
+
+/** A call with its data. */
+export function contractCall(functionName: string, args: readonly unknown[]): ContractCall {
+  const data = encodeFunctionData({ abi: SETTLEMENT_ABI, functionName, args } as never);
+  return { functionName, args, data };
 }
 
 const ROOT_POSTED = getAbiItem({ abi: SETTLEMENT_ABI, name: 'RootPosted' });
@@ -53,7 +60,7 @@ const JOBS_SETTLED = getAbiItem({ abi: SETTLEMENT_ABI, name: 'JobsSettled' });
 export async function whereDone(
   client: PublicClient,
   { terms }: Settlement,
-  { kind, epoch, set }: ChainTask,
+  task: ChainTask,
   hashes: readonly Hex[],
   finalBlock: number,
 ): Promise<DoneAt | null> {
@@ -64,9 +71,9 @@ export async function whereDone(
   }
   const search = { address: terms.contract, fromBlock: BigInt(terms.deployBlock), toBlock: BigInt(finalBlock) };
   const logs =
-    kind === 'root'
-      ? await client.getLogs({ ...search, event: ROOT_POSTED, args: { epoch: BigInt(epoch!) } })
-      : await client.getLogs({ ...search, event: JOBS_SETTLED, args: { setId: set!.setId } });
+    task.kind === 'root'
+      ? await client.getLogs({ ...search, event: ROOT_POSTED, args: { epoch: BigInt(task.root.epoch) } })
+      : await client.getLogs({ ...search, event: JOBS_SETTLED, args: { setId: task.set.setId } });
   const last = logs.at(-1);
   return last ? { transactionHash: last.transactionHash, blockNumber: Number(last.blockNumber) } : null;
 }

@@ -6,13 +6,13 @@
 import type { Pool } from 'pg';
 import type { PrivateKeyAccount } from 'viem';
 import type { Journal } from '#journal/journalPort.js';
-import { readRootHash } from '#journal/logProofs.js';
 import { voucherWei } from '#market/settlement.js';
 import type { Address, Hex } from '#protocol/units.js';
 import { voucherTypedData } from '#protocol/voucher.js';
 import type { ChainClient } from './chainClient.js';
 import { messageOf } from './chainErrors.js';
 import { DepositWatcher, type WatchedChain } from './depositWatcher.js';
+import { taskSource } from './taskSource.js';
 import { TransactionSender } from './transactionSender.js';
 
 export interface SettlementServiceOptions {
@@ -52,15 +52,9 @@ export interface SettlementService {
  * @param pollMs - between two looks at the chain; 0 looks only when it is told to
  */
 export function startSettlement(options: SettlementServiceOptions, pollMs: number): SettlementService {
-  const { pool, journal, key, log, nowMs } = options;
+  const { journal, key, log, nowMs } = options;
   const watcher = new DepositWatcher(options);
-  const source = {
-    logRootHash: async (treeSize: number): Promise<Hex> => {
-      const rootHash = await readRootHash(pool, treeSize);
-      if (!rootHash) throw new Error(`the log has no tree of ${treeSize} entries`);
-      return `0x${rootHash}`;
-    },
-  };
+  const source = taskSource(options);
   const sender = new TransactionSender({ ...options, source });
   let status: ChainStatus = { headBlock: 0, finalBlock: 0, haltedReason: null, lookedAtMs: null, failure: null };
   const lookOnce = async () => {

@@ -10,12 +10,13 @@
 import type { Pool } from 'pg';
 import { keccak256, type PrivateKeyAccount, type PublicClient } from 'viem';
 import type { Journal } from '#journal/journalPort.js';
-import type { Settlement } from '#market/settlement.js';
+import type { JobSet, Settlement } from '#market/settlement.js';
+import { BATCH_ITEMS_MAX } from '#protocol/jobSet.js';
 import type { Hex } from '#protocol/units.js';
 import { type ContractCall, callOf, notFound, type TaskSource, whereDone } from './chainCalls.js';
 import type { ChainClient } from './chainClient.js';
 import { messageOf, revertReason, sendRefusal } from './chainErrors.js';
-import { type ChainTask, chainTasks, isDone } from './chainTasks.js';
+import { type ChainTask, chainTasks, isDone, purposeOf } from './chainTasks.js';
 import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
 import { asOnlySender, forgetSent, readSent, type SentTransaction, writeSent } from './sentTransactions.js';
 
@@ -50,7 +51,7 @@ export class TransactionSender {
 
   /**
    * Goes one step on: notes what has its confirmations, and sends or sends again the first thing that the contract does
-   * not know. Throws ChainUnavailableError when the chain cannot be asked.
+   * not know and would take. Throws ChainUnavailableError when the chain cannot be asked.
    */
   async step(finalBlock: number): Promise<void> {
     await asOnlySender(this.#options.pool, () =>
@@ -60,10 +61,7 @@ export class TransactionSender {
         await this.#forgetOthers(tasks);
         for (const task of tasks) {
           if (await isDone(client, settlement, task)) await this.#noteFinal(client, settlement, task, finalBlock);
-          else {
-            await this.#push(client, settlement, task);
-            return;
-          }
+          else if (await this.#push(client, settlement, task)) return;
         }
       }),
     );
@@ -71,7 +69,7 @@ export class TransactionSender {
 
   /** Transactions for what nobody waits for any more, because it is noted in the log. */
   async #forgetOthers(tasks: ChainTask[]): Promise<void> {
-    const purposes = new Set(tasks.map(({ purpose }) => purpose));
+    const purposes = new Set(tasks.map(purposeOf));
     for (const { purpose } of await readSent(this.#options.pool)) {
       if (!purposes.has(purpose)) await forgetSent(this.#options.pool, purpose);
     }
@@ -80,22 +78,36 @@ export class TransactionSender {
   /** Puts on record what the contract knows for as long as the market waits. */
   async #noteFinal(client: PublicClient, settlement: Settlement, task: ChainTask, finalBlock: number): Promise<void> {
     if (task.kind === 'commit' || !(await isDone(client, settlement, task, finalBlock))) return;
-    const sent = (await readSent(this.#options.pool)).find(({ purpose }) => purpose === task.purpose);
+    // A set is settled with the last of its batches.
+    if (task.kind === 'settle' && !(await this.#isSettled(client, settlement, task.set, finalBlock))) return;
+    const purpose = purposeOf(task);
+    const sent = (await readSent(this.#options.pool)).find((one) => one.purpose === purpose);
     const at = await whereDone(client, settlement, task, sent?.hashes ?? [], finalBlock);
     if (!at) return;
     const command =
       task.kind === 'root'
-        ? { kind: 'notePostedRoot' as const, epoch: task.epoch!, ...at }
-        : { kind: 'noteSettledSet' as const, setId: task.set!.setId, ...at };
+        ? { kind: 'notePostedRoot' as const, epoch: task.root.epoch, ...at }
+        : { kind: 'noteSettledSet' as const, setId: task.set.setId, ...at };
     await this.#options.journal.execute(command, null);
-    this.#options.log.info({ purpose: task.purpose, block: at.blockNumber }, 'the contract has been told for good');
+    this.#options.log.info({ purpose, block: at.blockNumber }, 'the contract has been told for good');
   }
 
-  async #push(client: PublicClient, settlement: Settlement, task: ChainTask): Promise<void> {
+  async #isSettled(client: PublicClient, settlement: Settlement, set: JobSet, finalBlock: number): Promise<boolean> {
+    for (let first = 0; first < set.items.length; first += BATCH_ITEMS_MAX) {
+      if (!(await isDone(client, settlement, { kind: 'settle', set, first }, finalBlock))) return false;
+    }
+    return true;
+  }
+
+  /** @returns whether something is under way for the task, so that the others wait */
+  async #push(client: PublicClient, settlement: Settlement, task: ChainTask): Promise<boolean> {
     const sent = await readSent(this.#options.pool);
-    const under = sent.find(({ purpose }) => purpose === task.purpose);
-    if (under) await this.#follow(client, settlement, task, under);
-    else await this.#begin(client, settlement, task, sent);
+    const under = sent.find(({ purpose }) => purpose === purposeOf(task));
+    if (under) {
+      await this.#follow(client, settlement, task, under);
+      return true;
+    }
+    return (await this.#begin(client, settlement, task, sent)) || task.kind !== 'settle';
   }
 
   /** Looks after a transaction that was sent and has not told the contract yet. */
@@ -130,29 +142,35 @@ export class TransactionSender {
       maxFeePerGasWei: raised(sent.maxFeePerGasWei, now.maxFeePerGas),
       priorityFeeWei: raised(sent.priorityFeeWei, now.maxPriorityFeePerGas),
     };
-    const replaced = await this.#signed(settlement, task.purpose, sent.nonce, call, gas, fees);
+    const replaced = await this.#signed(settlement, purposeOf(task), sent.nonce, call, gas, fees);
     replaced.hashes = [...sent.hashes, ...replaced.hashes].slice(-HASHES_MAX);
     const { maxFeePerGasWei } = replaced;
     this.#options.log.info(
-      { purpose: task.purpose, maxFeePerGasWei: `${maxFeePerGasWei}` },
+      { purpose: sent.purpose, maxFeePerGasWei: `${maxFeePerGasWei}` },
       'a transaction waits and is sent for more',
     );
     await writeSent(this.#options.pool, replaced);
     await this.#broadcast(client, replaced);
   }
 
-  async #begin(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction[]): Promise<void> {
+  async #begin(
+    client: PublicClient,
+    settlement: Settlement,
+    task: ChainTask,
+    sent: SentTransaction[],
+  ): Promise<boolean> {
     const { pool, key } = this.#options;
     const { call, gas } = await this.#estimated(client, settlement, task);
-    if (!call) return;
+    if (!call) return false;
     const used = await client.getTransactionCount({ address: key.address, blockTag: 'latest' });
     const nonce = Math.max(used, ...sent.map((one) => one.nonce + 1));
     const now = await client.estimateFeesPerGas();
     const fees = { maxFeePerGasWei: now.maxFeePerGas, priorityFeeWei: now.maxPriorityFeePerGas };
-    const signed = await this.#signed(settlement, task.purpose, nonce, call, gas, fees);
-    if (!(await this.#canPay(client, task.purpose, gas * fees.maxFeePerGasWei))) return;
+    const signed = await this.#signed(settlement, purposeOf(task), nonce, call, gas, fees);
+    if (!(await this.#canPay(client, purposeOf(task), gas * fees.maxFeePerGasWei))) return true;
     await writeSent(pool, signed);
     await this.#broadcast(client, signed);
+    return true;
   }
 
   /** What to call and the gas for it; no call when the contract would refuse it now. */
@@ -179,7 +197,7 @@ export class TransactionSender {
       const reason = revertReason(error);
       if (reason === null && sendRefusal(error) !== 'insufficientFunds') throw error;
       const words = reason ? 'the contract would refuse a transaction' : 'the chain key cannot pay for gas';
-      log.error({ purpose: task.purpose, address: key.address, reason: reason ?? messageOf(error) }, words);
+      log.error({ purpose: purposeOf(task), address: key.address, reason: reason ?? messageOf(error) }, words);
       return { call: null, gas: 0n };
     }
   }
