@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseCosignerKey } from '#protocol/log/cosignature.js';
 import { parametersSchema } from '#protocol/parameters.js';
+import { addressSchema } from '#protocol/units.js';
 
 /** Most cosigners that a coordinator asks: a note may have 100 signatures. */
 const COSIGNERS_MAX = 16;
@@ -36,6 +37,23 @@ export const coordinatorConfigSchema = z.strictObject({
     .regex(/^[^\s+]+$/, 'must be without spaces and plus signs')
     .default('localhost/understudy'),
   chainId: z.int().min(1).default(31_337),
+  /** JSON-RPC addresses of the chain that holds the market's money, the preferred one first; none: demo money or none. */
+  chainUrls: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .max(8)
+    .default([]),
+  /** The settlement contract; needed when the market is bound to its chain, later the log knows it. */
+  settlement: addressSchema.optional(),
+  /** The block that the contract was deployed in; searched for when it is not given. */
+  settlementBlock: z.int().min(0).optional(),
+  /** The key that signs vouchers and pays for gas; in the data folder unless given. */
+  chainKeyFile: z.string().min(1).optional(),
+  /** Blocks that must stand on a fact of the chain before the ledger believes it. Counts when the market is bound. */
+  confirmations: z.int().min(1).max(100_000).default(12),
+  /** Between two balance roots. Counts when the market is bound. */
+  epochMs: z.int().min(1_000).max(604_800_000).default(3_600_000),
+  /** Between two looks at the chain. */
+  chainPollMs: z.int().min(100).max(600_000).default(4_000),
   /** Opens a market in which anybody may draw demo money. Only counts when the market is opened. */
   faucet: z.boolean().default(false),
   /** Most that the faucet gives at a time, in wei. */

@@ -32,10 +32,12 @@ import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { createRoundCloser } from '#queue/roundCloser.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
 import { startWitnessJudge } from '#queue/witnessJudge.js';
+import type { SettlementService } from '#settlement/settlementService.js';
 import { type CircuitChecker, createCircuitChecker } from '#verifier/circuitChecker.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
 import { createWitnessChecker } from '#verifier/witnessChecker.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
+import { bindToChain, chainOf, followChain } from './chainBinding.js';
 import { ConfigError, type CoordinatorConfig } from './config.js';
 import { startProcessMetrics } from './processMetrics.js';
 
@@ -124,7 +126,10 @@ async function compose(
   const writer = await openJournal({ pool, operatorKey, nowMs, log, onWakeUps });
   closers.push(() => writer.close());
   const circuit = readBuiltInCircuit();
-  await openMarket(config, writer, operatorKey, circuit);
+  const chain = chainOf(config, { nowMs, log });
+  const chainId = chain && !writer.state().market ? await chain.chainId() : config.chainId;
+  await openMarket({ ...config, chainId }, writer, operatorKey, circuit);
+  if (chain || writer.state().settlement) await bindToChain(config, { chain, journal: writer, log });
   closers.push(followOthers(writer, log));
   const signs = await startLifeSigns({ pool, journal: writer, replicaId: randomBytes(8).toString('hex'), nowMs, log });
   closers.push(() => signs.stop());
@@ -155,12 +160,14 @@ async function compose(
   wakeUps = await startWakeUps({ pool, journal, bells, judge, challengeJudge, witnessJudge, closer, nowMs, log });
   closers.push(wakeUps.stop);
 
+  const settlement = chain && followChain(config, { chain, pool, journal, nowMs, log });
+  if (settlement) closers.push(() => settlement.stop());
   const cosigning = startCosigning({ journal: writer, cosigners: config.cosigners, log });
   closers.push(() => cosigning.stop());
   const circuitChecker = createCircuitChecker({ pathOf });
   closers.push(() => circuitChecker.close());
   const isReady = () => partsAreReady(bells, verifier, circuit);
-  const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, cosigning, log, nowMs };
+  const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, cosigning, settlement, log, nowMs };
   const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: died };
@@ -261,6 +268,7 @@ interface Parts {
   shelf: ArtifactShelf;
   circuitChecker: CircuitChecker;
   cosigning: Cosigning;
+  settlement: SettlementService | null;
   log: Logger;
   nowMs: () => number;
 }
@@ -289,6 +297,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     shelf,
     circuitChecker,
     cosigned: () => cosigning.newest(),
+    ...optional('settlement', parts.settlement ?? undefined),
     sampleInput: circuit.sampleInput,
     explorerFolder: EXPLORER_FOLDER,
     tokenSecret: openTokenSecret(join(config.dataDir, 'token-secret')),

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
 import type { PrismaClient } from '#prisma/generated/client.js';
-import type { Hex } from '#protocol/units.js';
+import type { Address, Hex } from '#protocol/units.js';
 import type { CircuitChecker } from '#verifier/circuitChecker.js';
 import type { VerifierPool } from '#verifier/verifierPool.js';
 import type { ArtifactShelf } from './artifactShelf.js';
@@ -46,6 +46,13 @@ export const STREAMS_MAX = 1_000;
 /** Feeds that one address may have open, loopback excepted: nobody may take the feed from all others. */
 export const STREAMS_PER_ADDRESS_MAX = 100;
 
+/** The coordinator's dealings with the chain, as far as the API tells of them. */
+export interface SettlementDesk {
+  status(): { headBlock: number; haltedReason: string | null; failure: string | null; lookedAtMs: number | null };
+  /** The voucher of an account; null while vouchers are not given. */
+  voucher(account: Address): Promise<{ cumulativeWei: bigint; signature: Hex } | null>;
+}
+
 export interface ApiDeps {
   journal: Journal;
   pool: Pool;
@@ -61,6 +68,8 @@ export interface ApiDeps {
   sampleInput: SampleInputs;
   /** The newest checkpoint that a cosigner has signed; null before the first. */
   cosigned?: () => string | null;
+  /** Absent on a market of demo money, and without a chain to ask. */
+  settlement?: SettlementDesk;
   /** Folder of the built explorer; without it the root answers in a few words. */
   explorerFolder?: string;
   /** At least 32 secret bytes, the same in every replica: login nonces and tokens are authenticated with it. */

@@ -10,6 +10,7 @@ import type { Handlers } from './handler.js';
 import { accountHandlers } from './handlers/accounts.js';
 import { blockHandlers } from './handlers/blocks.js';
 import { browseHandlers } from './handlers/browse.js';
+import { chainHandlers } from './handlers/chain.js';
 import { challengeHandlers } from './handlers/challenges.js';
 import { circuitHandlers } from './handlers/circuits.js';
 import { heartbeatHandlers } from './handlers/heartbeats.js';
@@ -103,6 +104,7 @@ function handlersOf(deps: ApiDeps, feed: Feed, tokens: LoginTokens): Handlers {
   return {
     ...statusHandlers(deps, reads),
     ...accountHandlers(deps, reads, commands),
+    ...chainHandlers(deps, commands),
     ...circuitHandlers(deps, reads, commands),
     ...challengeHandlers(deps, reads, commands),
     ...blockHandlers(deps, reads, commands),

@@ -118,6 +118,11 @@ export class LogAudit {
     return this.replay.state;
   }
 
+  /** Root hash of the entries read so far, in hexadecimal. */
+  get rootHash(): string {
+    return Buffer.from(this.tree.root()).toString('hex');
+  }
+
   /** Reads on to the newest checkpoint. Throws what the source throws when it cannot be read. */
   async run(): Promise<AuditReport> {
     await this.readCosigned();
@@ -229,6 +234,9 @@ export class LogAudit {
     if (entry.type === 'marketOpened' || entry.type === 'parametersSet') this.tallies.count('parameters');
     if (entry.type === 'bidPlaced' || entry.type === 'bidCommitted') this.tallies.count('bids');
     if (entry.type === 'deposited') this.depositedWei += BigInt(entry.amountWei);
+    if (entry.type === 'withdrawalRequested' || entry.type === 'jobSetCommitted') {
+      for (const { amountWei } of entry.postings) this.depositedWei -= BigInt(amountWei);
+    }
     if (entry.type === 'proofAccepted' || entry.type === 'jobExpired') this.tallies.count('scores');
     if (!('postings' in entry)) return;
     this.tallies.count('payments', entry.postings.length);
@@ -330,7 +338,7 @@ export class LogAudit {
     if (sum !== 0n) this.tallies.fail('conservation', null, `the ledger is off by ${sum} wei`);
     const outside = -(balances.get('outside') ?? 0n);
     if (outside !== this.depositedWei) {
-      const words = `${this.depositedWei} wei were deposited, the accounts hold ${outside}`;
+      const words = `${this.depositedWei} wei came in and did not go out, the accounts hold ${outside}`;
       this.tallies.fail('conservation', null, words);
     }
   }

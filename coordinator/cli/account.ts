@@ -4,18 +4,25 @@ import { Command } from 'commander';
 import { openKeyFile } from '#agent/client/keyFile.js';
 import type { Client } from '#protocol/client.js';
 import type { Address, Hex } from '#protocol/units.js';
+import { addChainCommands } from './accountChain.js';
 import { address, connect, DEFAULT_URL, runProgram, weiAmount } from './commandLine.js';
 
 const EXAMPLES = `
 Examples:
   $ understudy account new --key-file requester.json
   $ understudy account show 0x71c7656ec7ab88b098defb751b7401b5f6d8976f
-  $ understudy account fund 0x71c7656ec7ab88b098defb751b7401b5f6d8976f --amount-wei 1000000000000000000`;
+  $ understudy account fund 0x71c7656ec7ab88b098defb751b7401b5f6d8976f --amount-wei 1000000000000000000
+  $ understudy account deposit --chain https://rpc.example --key-file requester.json --amount-wei 1000000000000000000
+  $ understudy account withdraw --key-file requester.json --amount-wei 500000000000000000
+  $ understudy account voucher --key-file requester.json --chain https://rpc.example
+  $ understudy account exit --log ./market --chain https://rpc.example --key-file requester.json`;
 
 /** Runs the subcommand. */
 export async function run(args: string[]): Promise<number> {
   const program = new Command('understudy account')
-    .description('Makes keys, shows balances, draws demo money from the faucet.')
+    .description(
+      'Makes keys, shows balances, draws demo money from the faucet; moves money to and from a market on a chain.',
+    )
     .addHelpText('after', EXAMPLES);
   program
     .command('new')
@@ -43,6 +50,7 @@ export async function run(args: string[]): Promise<number> {
         console.log(`${account} was credited ${amountWei} wei`);
       },
     );
+  addChainCommands(program);
   return runProgram(program, args);
 }
 

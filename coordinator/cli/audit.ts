@@ -19,8 +19,9 @@ import {
 import { tileLogSource } from '../auditor/tileLogSource.js';
 import { httpTileSource } from '../auditor/tileSource.js';
 import { reportLines } from './auditReport.js';
+import { ChainAuditCommand } from './chainAuditCommand.js';
 import { parseReceipts } from './checkBids.js';
-import { DEFAULT_URL, runProgram } from './commandLine.js';
+import { collect, DEFAULT_URL, runProgram } from './commandLine.js';
 import { plainText } from './plainText.js';
 import { ProgressBar } from './progressBar.js';
 
@@ -31,6 +32,7 @@ Examples:
   $ understudy audit ./market --sample 0.05         (a twentieth of signatures and zkProofs, drawn at random)
   $ understudy audit http://127.0.0.1:8787 --job 0x2b9e..f1.3
   $ understudy audit http://127.0.0.1:8787 --watch
+  $ understudy audit http://127.0.0.1:8787 --chain https://rpc.example    (its posted roots, deposits and money too)
 
 Exit code: 0 when everything holds, 1 when something does not, 2 when the log could not be read.
 What each check means, and what must still be trusted: coordinator/auditor/README.md`;
@@ -45,6 +47,7 @@ interface Flags {
   receipts?: string;
   cosigner: string[];
   state: string;
+  chain: string[];
   json?: true;
   watch?: true;
 }
@@ -61,6 +64,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--receipts <file>', 'receipts of a prover: an agent’s receipts.jsonl')
     .option('--cosigner <vkey>', 'key of a cosigner that must have signed; may be repeated', cosignerKeys, [])
     .option('--state <folder>', 'where the last checkpoint seen of each log is remembered', DEFAULT_STATE)
+    .option('--chain <url>', 'hold the log against its chain too, by this JSON-RPC; may be repeated', collect, [])
     .option('--json', 'print the report as JSON')
     .option('--watch', 'go on as the log grows, until something does not hold')
     .addHelpText('after', EXAMPLES)
@@ -82,6 +86,7 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
   const since = flags.since === undefined ? null : await readSince(flags.since);
   const receipts = flags.receipts === undefined ? undefined : await readReceipts(flags.receipts);
   const startedMs = performance.now();
+  const chainAudit = flags.chain.length > 0 ? new ChainAuditCommand(flags.chain) : null;
   const options: AuditOptions = {
     verifier,
     threads,
@@ -91,9 +96,12 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
     seen: (origin) => [seenCheckpoint(flags.state, origin), since].filter((one) => one !== null),
     onProgress: (done, size) => bar.show(done / size, paceOf(done, size, performance.now() - startedMs)),
     ...(receipts && { receipts }),
-    ...(story && { onEntry: (entry, index) => story.take(entry, index) }),
+    onEntry: (entry, index) => {
+      story?.take(entry, index);
+      chainAudit?.take(entry, index, audit);
+    },
   };
-  const audit = new LogAudit(tileLogSource(tiles), options);
+  const audit: LogAudit = new LogAudit(tileLogSource(tiles), options);
   try {
     for (;;) {
       const report = await audit.run();
@@ -101,6 +109,7 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
       if (report.ok) rememberCheckpoint(flags.state, report.logKey!, report.note);
       print(report, flags, story, performance.now() - startedMs);
       if (!report.ok) return 1;
+      if (chainAudit && !(await chainAudit.holds(audit))) return 1;
       if (!flags.watch) return story && !story.isFound ? 1 : 0;
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
     }

@@ -69,3 +69,8 @@ export function percent(min: number, max: number): (text: string) => number {
     return value;
   };
 }
+
+/** Gathers the values of an option that may be given more than once. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -2,15 +2,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { AlreadyRunningError } from '#journal/dataDirOwner.js';
+import type { Address } from '#protocol/units.js';
 import { type CoordinatorSettings, checkConfig } from '../config.js';
 import type { Coordinator } from '../main.js';
-import { runProgram, wholeNumber } from './commandLine.js';
+import { address, collect, runProgram, wholeNumber } from './commandLine.js';
 
 const EXAMPLES = `
 Environment: DATABASE_URL (PostgreSQL 15 or newer) and REDIS_URL replace the embedded parts.
 
 Examples:
   $ understudy coordinator --data-dir .understudy --faucet
+  $ understudy coordinator --chain https://rpc.example --settlement 0x5fbdb2315678afecb367f032d93f642f64180aa3
   $ DATABASE_URL=postgres://market@db/understudy REDIS_URL=redis://queue understudy coordinator --port 8787`;
 
 /** How long a start may go on after the signal to stop, in milliseconds. */
@@ -31,6 +33,12 @@ interface CoordinatorFlags {
   trustProxy?: true;
   metrics?: true;
   cosigner?: string[];
+  chain: string[];
+  settlement?: Address;
+  settlementBlock?: number;
+  chainKeyFile?: string;
+  confirmations: number;
+  epochSec: number;
   logLevel: string;
 }
 
@@ -54,6 +62,20 @@ export async function run(args: string[]): Promise<number> {
       '--cosigner <address and key...>',
       'a third party that cosigns checkpoints, as “<url> <key>”; see cosign --help',
     )
+    .option(
+      '--chain <url>',
+      'JSON-RPC of the chain that holds the market’s money; again for further providers',
+      collect,
+      [],
+    )
+    .option('--settlement <address>', 'its settlement contract: see settlement deploy', address)
+    .option('--settlement-block <number>', 'the block that it was deployed in', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option(
+      '--chain-key-file <file>',
+      'key that signs vouchers and pays for gas (default: chain-key.json in the data folder)',
+    )
+    .option('--confirmations <blocks>', 'blocks on a deposit before it is credited', wholeNumber(1, 100_000), 12)
+    .option('--epoch-sec <seconds>', 'between two balance roots', wholeNumber(1, 604_800), 3_600)
     .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
     .option('--trust-proxy', 'take clients’ addresses from x-forwarded-for, behind a proxy that sets it')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
@@ -73,6 +95,8 @@ function settingsOf({
   logLevel,
   artifactMb,
   cosigner,
+  chain,
+  epochSec,
   ...flags
 }: CoordinatorFlags) {
   const settings: CoordinatorSettings = {
@@ -81,6 +105,8 @@ function settingsOf({
     metrics: metrics ?? false,
     rateLimitPerSec: rateLimit,
     cosigners: cosigner ?? [],
+    chainUrls: chain,
+    epochMs: epochSec * 1_000,
     artifactBytesMax: artifactMb * 1_048_576,
     logLevel: logLevel as 'info',
     parameters: parameters ? JSON.parse(parameters) : {},

@@ -14,7 +14,8 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   block: { summary: 'make example blocks, check block files', load: () => import('./block.js') },
   bundle: { summary: 'write the zkProofs of a proven block', load: () => import('./bundle.js') },
   circuit: { summary: 'list, add, build and verify circuits', load: () => import('./circuit.js') },
-  account: { summary: 'make a key, look at a balance, draw demo money', load: () => import('./account.js') },
+  account: { summary: 'keys, balances, demo money, deposits, withdrawals', load: () => import('./account.js') },
+  settlement: { summary: 'deploy the contract that holds a market’s money', load: () => import('./settlement.js') },
   fsck: { summary: 'compare a database with the fold of its log', load: () => import('./fsck.js') },
   backup: { summary: 'copy a data folder with its database', load: () => import('./backup.js') },
   restore: {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { AGENT_ROUTES } from './agentRoutes.js';
 import { BID_ROUTES } from './bidRoutes.js';
 import { BROWSE_ROUTES } from './browseRoutes.js';
+import { CHAIN_ROUTES } from './chainRoutes.js';
 import { CIRCUIT_ROUTES } from './circuitRoutes.js';
 import { witnessInputSchema } from './jobsFile.js';
 import { LOG_ROUTES } from './logRoutes.js';
@@ -249,6 +250,7 @@ export const ROUTES = {
   ...BID_ROUTES,
   ...BROWSE_ROUTES,
   ...POOL_ROUTES,
+  ...CHAIN_ROUTES,
   submitProof: route({
     method: 'POST',
     path: '/v1/submissions',

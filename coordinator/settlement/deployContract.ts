@@ -1,9 +1,9 @@
-import { encodeDeployData, keccak256, type PrivateKeyAccount, zeroAddress } from 'viem';
-import type { Address, Hex } from '#protocol/units.js';
-import { notFound } from './chainCalls.js';
+import { encodeDeployData, type PrivateKeyAccount, zeroAddress } from 'viem';
+import type { Address } from '#protocol/units.js';
 import type { ChainClient } from './chainClient.js';
 import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
 import { SETTLEMENT_BYTECODE } from './contracts/settlementBytecode.js';
+import { sendAs } from './sendAs.js';
 
 /** What is fixed for ever at the deployment. */
 export interface DeploymentTerms {
@@ -36,25 +36,7 @@ export async function deployContract(
 ): Promise<Deployment> {
   const args = [token ?? zeroAddress, coordinator, BigInt(exitDelaySec), BigInt(rotationDelaySec)] as const;
   const data = encodeDeployData({ abi: SETTLEMENT_ABI, bytecode: SETTLEMENT_BYTECODE, args });
-  const { raw, chainId } = await chain.use(async (client) => {
-    const [id, nonce, gas, fees] = await Promise.all([
-      client.getChainId(),
-      client.getTransactionCount({ address: key.address, blockTag: 'pending' }),
-      client.estimateGas({ account: key.address, data }),
-      client.estimateFeesPerGas(),
-    ]);
-    const request = { type: 'eip1559' as const, chainId: id, data, nonce, gas: (gas * 120n) / 100n, ...fees };
-    return { raw: (await key.signTransaction(request)) as Hex, chainId: id };
-  });
-  await chain.use((client) => client.sendRawTransaction({ serializedTransaction: raw }));
-  const hash = keccak256(raw);
-  for (;;) {
-    const receipt = await chain.use((client) => client.getTransactionReceipt({ hash }).catch(notFound));
-    if (receipt?.status === 'reverted') throw new Error('the deployment was reverted: is the token a token?');
-    if (receipt) {
-      const contract = receipt.contractAddress!.toLowerCase() as Address;
-      return { chainId, contract, deployBlock: Number(receipt.blockNumber) };
-    }
-    await pause();
-  }
+  const receipt = await sendAs(chain, key, { data }, pause);
+  const contract = receipt.contractAddress!.toLowerCase() as Address;
+  return { chainId: await chain.chainId(), contract, deployBlock: Number(receipt.blockNumber) };
 }

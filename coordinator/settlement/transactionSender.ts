@@ -8,7 +8,7 @@
  * Whatever is told twice is refused by the contract.
  */
 import type { Pool } from 'pg';
-import { keccak256, type PrivateKeyAccount, type PublicClient } from 'viem';
+import { keccak256, type PrivateKeyAccount, type PublicClient, parseTransaction } from 'viem';
 import type { Journal } from '#journal/journalPort.js';
 import type { JobSet, Settlement } from '#market/settlement.js';
 import { BATCH_ITEMS_MAX } from '#protocol/jobSet.js';
@@ -16,8 +16,7 @@ import type { Hex } from '#protocol/units.js';
 import { type ContractCall, callOf, notFound, type TaskSource, whereDone } from './chainCalls.js';
 import type { ChainClient } from './chainClient.js';
 import { messageOf, revertReason, sendRefusal } from './chainErrors.js';
-import { type ChainTask, chainTasks, isDone, purposeOf } from './chainTasks.js';
-import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
+import { type ChainTask, chainTasks, contractAt, isDone, purposeOf } from './chainTasks.js';
 import { asOnlySender, forgetSent, readSent, type SentTransaction, writeSent } from './sentTransactions.js';
 
 /** A transaction that waits longer is sent again with a higher fee, in milliseconds. */
@@ -104,14 +103,14 @@ export class TransactionSender {
     const sent = await readSent(this.#options.pool);
     const under = sent.find(({ purpose }) => purpose === purposeOf(task));
     if (under) {
-      await this.#follow(client, settlement, task, under);
+      await this.#follow(client, settlement, under);
       return true;
     }
     return (await this.#begin(client, settlement, task, sent)) || task.kind !== 'settle';
   }
 
   /** Looks after a transaction that was sent and has not told the contract yet. */
-  async #follow(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction): Promise<void> {
+  async #follow(client: PublicClient, settlement: Settlement, sent: SentTransaction): Promise<void> {
     const { pool, log, key, nowMs } = this.#options;
     const { purpose, nonce, hashes } = sent;
     const receipts = await Promise.all(hashes.map((hash) => client.getTransactionReceipt({ hash }).catch(notFound)));
@@ -123,16 +122,15 @@ export class TransactionSender {
       await forgetSent(pool, purpose);
       return;
     }
-    if (nowMs() - sent.sentAtMs >= REPLACE_AFTER_MS) await this.#replace(client, settlement, task, sent);
+    if (nowMs() - sent.sentAtMs >= REPLACE_AFTER_MS) await this.#replace(client, settlement, sent);
     else if ((await client.getTransaction({ hash: hashes.at(-1)! }).catch(notFound)) === null) {
       await this.#broadcast(client, sent);
     }
   }
 
-  /** Sends the same again for more, with the same nonce: only one of them can count. */
-  async #replace(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction): Promise<void> {
-    const { call, gas } = await this.#estimated(client, settlement, task);
-    if (!call) return;
+  /** Sends the same call again for more, with the same nonce: only one of them can count. */
+  async #replace(client: PublicClient, settlement: Settlement, sent: SentTransaction): Promise<void> {
+    const { data, gas } = parseTransaction(sent.raw);
     const now = await client.estimateFeesPerGas();
     const raised = (wei: bigint, currentWei: bigint) => {
       const least = (wei * RAISE_PERCENT) / 100n + 1n;
@@ -142,13 +140,10 @@ export class TransactionSender {
       maxFeePerGasWei: raised(sent.maxFeePerGasWei, now.maxFeePerGas),
       priorityFeeWei: raised(sent.priorityFeeWei, now.maxPriorityFeePerGas),
     };
-    const replaced = await this.#signed(settlement, purposeOf(task), sent.nonce, call, gas, fees);
+    const replaced = await this.#signed(settlement, sent, { data: data!, gas: gas! }, fees);
     replaced.hashes = [...sent.hashes, ...replaced.hashes].slice(-HASHES_MAX);
-    const { maxFeePerGasWei } = replaced;
-    this.#options.log.info(
-      { purpose: sent.purpose, maxFeePerGasWei: `${maxFeePerGasWei}` },
-      'a transaction waits and is sent for more',
-    );
+    const fields = { purpose: sent.purpose, maxFeePerGasWei: `${fees.maxFeePerGasWei}` };
+    this.#options.log.info(fields, 'a transaction waits and is sent for more');
     await writeSent(this.#options.pool, replaced);
     await this.#broadcast(client, replaced);
   }
@@ -166,7 +161,7 @@ export class TransactionSender {
     const nonce = Math.max(used, ...sent.map((one) => one.nonce + 1));
     const now = await client.estimateFeesPerGas();
     const fees = { maxFeePerGasWei: now.maxFeePerGas, priorityFeeWei: now.maxPriorityFeePerGas };
-    const signed = await this.#signed(settlement, purposeOf(task), nonce, call, gas, fees);
+    const signed = await this.#signed(settlement, { purpose: purposeOf(task), nonce }, { data: call.data, gas }, fees);
     if (!(await this.#canPay(client, purposeOf(task), gas * fees.maxFeePerGasWei))) return true;
     await writeSent(pool, signed);
     await this.#broadcast(client, signed);
@@ -184,14 +179,8 @@ export class TransactionSender {
     if (!call) return { call, gas: 0n };
     try {
       const { functionName, args } = call;
-      const request = {
-        address: settlement.terms.contract,
-        abi: SETTLEMENT_ABI,
-        account: key.address,
-        functionName,
-        args,
-      };
-      const gas = await client.estimateContractGas(request as never);
+      const request = { ...contractAt(settlement.terms.contract), account: key.address, functionName, args };
+      const gas = await client.estimateContractGas({ ...request, blockTag: 'latest' } as never);
       return { call, gas: (gas * GAS_PERCENT) / 100n };
     } catch (error) {
       const reason = revertReason(error);
@@ -216,17 +205,15 @@ export class TransactionSender {
 
   async #signed(
     { terms }: Settlement,
-    purpose: string,
-    nonce: number,
-    call: ContractCall,
-    gas: bigint,
+    { purpose, nonce }: Pick<SentTransaction, 'purpose' | 'nonce'>,
+    { data, gas }: { data: Hex; gas: bigint },
     fees: Pick<SentTransaction, 'maxFeePerGasWei' | 'priorityFeeWei'>,
   ): Promise<SentTransaction> {
     const raw = (await this.#options.key.signTransaction({
       type: 'eip1559',
       chainId: terms.chainId,
       to: terms.contract,
-      data: call.data,
+      data,
       nonce,
       gas,
       maxFeePerGas: fees.maxFeePerGasWei,

@@ -198,7 +198,7 @@ export class ChainMarket {
     const voucher = (await this.service.voucher(account.address))!;
     const { r, vs } = compactSignature(voucher.signature);
     const before = await this.read<bigint>('withdrawnWei', [account.address]);
-    await this.send(account, 'withdraw', [voucher.cumulativeWei, r, vs]);
+    await this.send(account, 'withdrawFunds', [voucher.cumulativeWei, r, vs]);
     return (await this.read<bigint>('withdrawnWei', [account.address])) - before;
   }
 

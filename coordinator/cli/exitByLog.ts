@@ -1,0 +1,115 @@
+/** Leaving a market without its coordinator: what the last root entitles an account to follows from the log alone. */
+import { encodeFunctionData, type PrivateKeyAccount } from 'viem';
+import { evolve } from '#market/evolve.js';
+import { balanceLeaves, entitlementsOf } from '#market/settlement.js';
+import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
+import { inTreeOrder } from '#protocol/balanceTree.js';
+import { parseEntry } from '#protocol/entries.js';
+import { sumTreeRoot, sumTreeSiblings } from '#protocol/sumTree.js';
+import type { Address } from '#protocol/units.js';
+import type { ChainClient } from '#settlement/chainClient.js';
+import { SETTLEMENT_ABI } from '#settlement/contracts/settlementAbi.js';
+import { LogReader } from '#settlement/logReader.js';
+import { sendAs } from '#settlement/sendAs.js';
+import { folderTileSource } from '../auditor/folderTileSource.js';
+import { tileLogSource } from '../auditor/tileLogSource.js';
+import { LOG_PAGE, type LogSource } from '../auditor/walkLog.js';
+import { pauseBetweenLooks } from './chainKeyFile.js';
+
+/**
+ * Takes out of the contract all that is the account's: its entitlement in the last root, deposits that the root does not
+ * hold, and what zkProofs have earned it.
+ *
+ * @param folder - the log, as `understudy export` wrote it
+ * @param pause - between two looks for a transaction
+ */
+export async function exitByLog(
+  folder: string,
+  chain: ChainClient,
+  key: PrivateKeyAccount & { address: Address },
+  say: (line: string) => void,
+  pause = pauseBetweenLooks,
+): Promise<void> {
+  const source = tileLogSource(folderTileSource(folder));
+  await source.checkpoint();
+  const { contract, deployBlock } = await contractOf(source);
+  const at = { address: contract, abi: SETTLEMENT_ABI };
+  const { hasBegun, root, blockNumber } = await chain.use(async (client) => ({
+    hasBegun: await client.readContract({ ...at, functionName: 'exitBegun' }),
+    root: await client.readContract({ ...at, functionName: 'latestRoot' }),
+    blockNumber: Number(await client.getBlockNumber()),
+  }));
+  if (!hasBegun) throw new Error('exit has not begun: the coordinator still posts roots, so ask it for a voucher');
+  const send = (functionName: string, args: readonly unknown[]) => {
+    const data = encodeFunctionData({ abi: SETTLEMENT_ABI, functionName, args } as never);
+    return sendAs(chain, key, { to: contract, data }, pause);
+  };
+  const paidWei = await chain.use((client) =>
+    client.readContract({ ...at, functionName: 'withdrawnWei', args: [key.address] }),
+  );
+  const claim = root.treeSize > 0n ? await claimOf(source, Number(root.treeSize), root.balanceRoot, key.address) : null;
+  if (claim && claim.cumulativeWei > paidWei) {
+    await send('claim', [key.address, claim.cumulativeWei, BigInt(claim.index), claim.siblings]);
+    say(`paid by the last root: ${claim.cumulativeWei - paidWei} wei`);
+  } else say('the last root entitles this account to nothing that it has not been paid');
+  const reader = new LogReader();
+  for (let from = deployBlock; from <= blockNumber; ) {
+    const { deposits, to } = await chain.use((client) => reader.deposits(client, contract, from, blockNumber));
+    for (const { account, startWei, amountWei } of deposits) {
+      if (account !== key.address || BigInt(startWei) + amountWei <= root.creditedWei) continue;
+      const isBack = await send('refundDeposit', [account, BigInt(startWei), amountWei]).then(
+        () => true,
+        () => false,
+      );
+      say(isBack ? `a deposit that the root does not hold came back: ${amountWei} wei` : 'a deposit came back before');
+    }
+    from = to + 1;
+  }
+  const [earnedWei, earningsPaidWei] = await chain.use((client) =>
+    client.readContract({ ...at, functionName: 'earnings', args: [key.address] }),
+  );
+  if (earnedWei > earningsPaidWei) {
+    await send('payEarnings', [key.address]);
+    say(`paid for zkProofs: ${earnedWei - earningsPaidWei} wei`);
+  }
+}
+
+async function contractOf(source: LogSource): Promise<{ contract: Address; deployBlock: number }> {
+  for (let from = 0; ; ) {
+    const leaves = await source.entries(from, LOG_PAGE);
+    if (leaves.length === 0) throw new Error('this log is of a market without a chain');
+    for (const leaf of leaves) {
+      const entry = parseEntry(JSON.parse(leaf));
+      if (entry.type === 'chainAttached') return entry;
+    }
+    from += leaves.length;
+  }
+}
+
+/** The account's entitlement with its inclusionProof, from the fold of the log at the root's tree size. */
+async function claimOf(source: LogSource, treeSize: number, balanceRoot: string, account: Address) {
+  const entitlements = entitlementsOf(await foldTo(source, treeSize));
+  const leaves = balanceLeaves(entitlements);
+  if (sumTreeRoot(leaves).hash !== balanceRoot) {
+    throw new Error('the root on the chain is not that of this log: export the log that the root was posted for');
+  }
+  const listed = inTreeOrder([...entitlements].map(([one, wei]) => ({ account: one, cumulativeWei: wei })));
+  const index = listed.findIndex((one) => one.account === account);
+  if (index < 0) return null;
+  return { index, cumulativeWei: listed[index]!.cumulativeWei, siblings: sumTreeSiblings(leaves, index) };
+}
+
+/** The market as it stood after so many entries. */
+async function foldTo(source: LogSource, treeSize: number): Promise<MarketState> {
+  const state = emptyState();
+  while (state.size < treeSize) {
+    const leaves = await source.entries(state.size, Math.min(LOG_PAGE, treeSize - state.size));
+    if (leaves.length === 0) throw new Error(`the log has ${state.size} entries, the root is of ${treeSize}`);
+    for (const leaf of leaves) {
+      const entry = parseEntry(JSON.parse(leaf));
+      evolve(state, entry);
+      if (entry.type === 'blockCompleted') forgetCompleted(state, entry.blockId);
+    }
+  }
+  return state;
+}
