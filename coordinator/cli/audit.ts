@@ -104,6 +104,7 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
   const audit: LogAudit = new LogAudit(tileLogSource(tiles), options);
   try {
     for (;;) {
+      await chainAudit?.begin();
       const report = await audit.run();
       bar.clear();
       if (report.ok) rememberCheckpoint(flags.state, report.logKey!, report.note);

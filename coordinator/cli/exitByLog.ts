@@ -21,14 +21,16 @@ import { pauseBetweenLooks } from './chainKeyFile.js';
  * hold, and what zkProofs have earned it.
  *
  * @param folder - the log, as `understudy export` wrote it
- * @param pause - between two looks for a transaction
+ * @param key - who sends and pays for gas
+ * @param options.account - who is paid; the sender unless given
+ * @param options.pause - between two looks for a transaction
  */
 export async function exitByLog(
   folder: string,
   chain: ChainClient,
   key: PrivateKeyAccount & { address: Address },
   say: (line: string) => void,
-  pause = pauseBetweenLooks,
+  { account = key.address, pause = pauseBetweenLooks }: { account?: Address; pause?: () => Promise<void> } = {},
 ): Promise<void> {
   const source = tileLogSource(folderTileSource(folder));
   await source.checkpoint();
@@ -45,18 +47,18 @@ export async function exitByLog(
     return sendAs(chain, key, { to: contract, data }, pause);
   };
   const paidWei = await chain.use((client) =>
-    client.readContract({ ...at, functionName: 'withdrawnWei', args: [key.address] }),
+    client.readContract({ ...at, functionName: 'withdrawnWei', args: [account] }),
   );
-  const claim = root.treeSize > 0n ? await claimOf(source, Number(root.treeSize), root.balanceRoot, key.address) : null;
+  const claim = root.treeSize > 0n ? await claimOf(source, Number(root.treeSize), root.balanceRoot, account) : null;
   if (claim && claim.cumulativeWei > paidWei) {
-    await send('claim', [key.address, claim.cumulativeWei, BigInt(claim.index), claim.siblings]);
+    await send('claim', [account, claim.cumulativeWei, BigInt(claim.index), claim.siblings]);
     say(`paid by the last root: ${claim.cumulativeWei - paidWei} wei`);
   } else say('the last root entitles this account to nothing that it has not been paid');
   const reader = new LogReader();
   for (let from = deployBlock; from <= blockNumber; ) {
     const { deposits, to } = await chain.use((client) => reader.deposits(client, contract, from, blockNumber));
-    for (const { account, startWei, amountWei } of deposits) {
-      if (account !== key.address || BigInt(startWei) + amountWei <= root.creditedWei) continue;
+    for (const { account: depositor, startWei, amountWei } of deposits) {
+      if (depositor !== account || BigInt(startWei) + amountWei <= root.creditedWei) continue;
       const isBack = await send('refundDeposit', [account, BigInt(startWei), amountWei]).then(
         () => true,
         () => false,
@@ -66,10 +68,10 @@ export async function exitByLog(
     from = to + 1;
   }
   const [earnedWei, earningsPaidWei] = await chain.use((client) =>
-    client.readContract({ ...at, functionName: 'earnings', args: [key.address] }),
+    client.readContract({ ...at, functionName: 'earnings', args: [account] }),
   );
   if (earnedWei > earningsPaidWei) {
-    await send('payEarnings', [key.address]);
+    await send('payEarnings', [account]);
     say(`paid for zkProofs: ${earnedWei - earningsPaidWei} wei`);
   }
 }

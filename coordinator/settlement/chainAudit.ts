@@ -40,10 +40,13 @@ export interface ChainFindings {
 
 const ROOT_POSTED = getAbiItem({ abi: SETTLEMENT_ABI, name: 'RootPosted' });
 
-/** Reads all roots and deposits of a contract. */
-export async function readChainFacts(client: PublicClient, terms: ChainTerms): Promise<ChainFacts> {
+/** Reads all roots and deposits of a contract up to a block. */
+export async function readChainFacts(
+  client: PublicClient,
+  terms: ChainTerms,
+  blockNumber: number,
+): Promise<ChainFacts> {
   if ((await client.getChainId()) !== terms.chainId) throw new Error(`the log is of chain ${terms.chainId}`);
-  const blockNumber = Number(await client.getBlockNumber({ cacheTime: 0 }));
   const reader = new LogReader();
   const facts: ChainFacts = { blockNumber, roots: [], deposits: [] };
   for (let from = terms.deployBlock; from <= blockNumber; ) {
@@ -72,21 +75,23 @@ export class ChainAudit {
   }
 
   /**
+   * @param blockNumber - a block from before the log was read: whatever it has of the market, the log has too
    * @param state - what the log folds to
    * @param rootHashAt - the log's own root hash where it computed a root, by tree size, as hexadecimal; null elsewhere
    */
   async hold(
     chain: Pick<ChainClient, 'use'>,
+    blockNumber: number,
     state: MarketState,
     rootHashAt: (treeSize: number) => string | null,
   ): Promise<ChainFindings> {
     const { terms } = this;
     if (!terms) throw new Error('this log is of a market without a chain: leave out --chain');
     return chain.use(async (client) => {
-      const facts = await readChainFacts(client, terms);
+      const facts = await readChainFacts(client, terms, blockNumber);
       const flaws = [
         ...this.#rootFlaws(facts.roots, rootHashAt),
-        ...this.#depositFlaws(facts.deposits),
+        ...this.#depositFlaws(facts.deposits, blockNumber),
         ...(await moneyFlaws(client, terms, state, facts.blockNumber)),
       ];
       const { length: roots } = facts.roots;
@@ -110,9 +115,10 @@ export class ChainAudit {
     });
   }
 
-  #depositFlaws(found: FoundDeposit[]): string[] {
+  #depositFlaws(found: FoundDeposit[], blockNumber: number): string[] {
     const byStart = new Map(found.map((one) => [one.startWei, one]));
     return this.#deposits.flatMap(({ account, amountWei, chain }) => {
+      if (chain!.blockNumber > blockNumber) return [];
       const one = byStart.get(chain!.startWei);
       if (one?.account === account && one.amountWei === BigInt(amountWei)) return [];
       return [`the log credits ${amountWei} wei to ${account} at ${chain!.startWei}, which the chain does not have`];

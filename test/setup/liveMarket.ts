@@ -27,8 +27,9 @@ import type { MarketView } from '#protocol/views.js';
 import { createVerifierPool } from '#verifier/verifierPool.js';
 import { createTestDatabase } from './database.js';
 import { invariantFlaws } from './invariants.js';
+import { LiveChain } from './liveChain.js';
 import { LiveLog } from './liveLog.js';
-import { LiveProcess } from './liveProcess.js';
+import { LiveProcess, until } from './liveProcess.js';
 
 export const ETHER = 10n ** 18n;
 const PATIENCE_MS = 60_000;
@@ -37,6 +38,8 @@ export interface LiveMarketOptions {
   parameters?: Partial<Parameters>;
   /** The coordinator brings its own PostgreSQL, as a newcomer's does. */
   embedded?: boolean;
+  /** The money is on a chain of the market's own, and comes from deposits. */
+  chain?: boolean;
 }
 
 /** A coordinator process that can be killed and started again in its place. */
@@ -91,6 +94,8 @@ export class LiveMarket {
   readonly coordinators: LiveCoordinator[] = [];
   pool!: Pool;
   view!: MarketView;
+  /** The chain with the market's money; null on a market of demo money. */
+  chain: LiveChain | null = null;
   readonly #closers: (() => Promise<unknown>)[] = [];
   #closeDatabase: () => Promise<void> = async () => {};
   readonly #parameters: Partial<Parameters>;
@@ -110,6 +115,7 @@ export class LiveMarket {
     const market = new LiveMarket(options);
     try {
       if (!options.embedded) await market.#useTestDatabase();
+      if (options.chain) market.chain = await LiveChain.start(join(market.folder, 'market', 'chain-key.json'));
       const coordinator = await market.addCoordinator();
       if (options.embedded) market.#useEmbeddedDatabase();
       market.view = await market.client().call('getMarket', {});
@@ -157,7 +163,8 @@ export class LiveMarket {
 
   /** Starts one more coordinator on the same database. */
   async addCoordinator(): Promise<LiveCoordinator> {
-    const args = ['coordinator', '--data-dir', join(this.folder, 'market'), '--faucet', '--rate-limit', '0'];
+    const args = ['coordinator', '--data-dir', join(this.folder, 'market'), '--rate-limit', '0'];
+    args.push(...(this.chain ? this.chain.flags : ['--faucet']));
     args.push('--parameters', JSON.stringify(this.#parameters));
     const coordinator = new LiveCoordinator(args, this.#environment);
     this.coordinators.push(coordinator);
@@ -201,6 +208,12 @@ export class LiveMarket {
   }
 
   async fund(address: Address, amountWei: bigint): Promise<void> {
+    if (this.chain) {
+      const heldWei = await this.freeWei(address);
+      await this.chain.deposit(address, amountWei);
+      await until(async () => (await this.freeWei(address)) === heldWei + amountWei, 'the deposit is credited');
+      return;
+    }
     const body = { address, amountWei: amountWei.toString(), reference: randomBytes32() };
     await this.patiently(() => this.client().call('requestDeposit', { body }));
   }
@@ -260,6 +273,7 @@ export class LiveMarket {
     const ends: (number | string)[] = [];
     for (const { process } of this.coordinators) if (process) ends.push(await process.stop());
     await this.#closeDatabase();
+    await this.chain?.stop();
     rmSync(this.folder, { recursive: true, force: true });
     return ends;
   }
