@@ -103,20 +103,22 @@ export class TransactionSender {
     const sent = await readSent(this.#options.pool);
     const under = sent.find(({ purpose }) => purpose === purposeOf(task));
     if (under) {
-      await this.#follow(client, settlement, under);
+      await this.#follow(client, settlement, task, under);
       return true;
     }
     return (await this.#begin(client, settlement, task, sent)) || task.kind !== 'settle';
   }
 
   /** Looks after a transaction that was sent and has not told the contract yet. */
-  async #follow(client: PublicClient, settlement: Settlement, sent: SentTransaction): Promise<void> {
+  async #follow(client: PublicClient, settlement: Settlement, task: ChainTask, sent: SentTransaction): Promise<void> {
     const { pool, log, key, nowMs } = this.#options;
     const { purpose, nonce, hashes } = sent;
     const receipts = await Promise.all(hashes.map((hash) => client.getTransactionReceipt({ hash }).catch(notFound)));
     const receipt = receipts.find((one) => one !== null);
-    if (receipt?.status === 'success') return;
-    if (receipt) log.error({ purpose, transactionHash: receipt.transactionHash }, 'a transaction was reverted');
+    // It may have come in just now; or it was a part only: a key, or half of a batch.
+    if (receipt?.status === 'success' && (await isDone(client, settlement, task))) return;
+    if (receipt?.status === 'reverted')
+      log.error({ purpose, transactionHash: receipt.transactionHash }, 'a transaction was reverted');
     const used = await client.getTransactionCount({ address: key.address, blockTag: 'latest' });
     if (receipt || used > nonce) {
       await forgetSent(pool, purpose);
