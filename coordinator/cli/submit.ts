@@ -32,6 +32,7 @@ interface SubmitOptions {
   backup: 'market' | 'required' | 'none';
   award: 'cheapest' | 'fastest';
   pricing: 'vickrey' | 'first';
+  settlement: 'ledger' | 'chain';
   wait: boolean;
   bundle?: string;
 }
@@ -81,6 +82,11 @@ export async function run(args: string[]): Promise<number> {
         .default('receipt'),
     )
     .option('--no-pool', 'do not let others deliver when primary and backup have failed')
+    .addOption(
+      new Option('--settlement <place>', 'who pays for zkProofs: the ledger, or the contract that checks them')
+        .choices(['ledger', 'chain'])
+        .default('ledger'),
+    )
     .option('--no-wait', 'return as soon as the block is accepted')
     .option('--bundle <file>', 'write the bundle of zkProofs here')
     .addHelpText('after', EXAMPLE)
@@ -167,6 +173,7 @@ function termsOf(options: SubmitOptions, nowMs: number): BlockTerms {
     maxOwnerShareBps: Math.round(options.maxOwnerShare * 100),
     allowedOwners: options.allow ?? [],
     pool: options.pool ? 'open' : 'none',
+    ...(options.settlement === 'chain' && { settlement: options.settlement }),
   });
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { hashTypedData } from 'viem';
 import { describe, expect, it } from 'vitest';
 import type { MessageType } from '#protocol/messages.js';
-import { digestOf, TYPED_DATA, typedDataOf } from '#protocol/typedData.js';
+import { digestOf, OPTIONAL_TYPED_DATA, TYPED_DATA, typedDataOf } from '#protocol/typedData.js';
 import type { Hex } from '#protocol/units.js';
 
 const hex = (bytes: number) =>
@@ -32,6 +32,21 @@ describe('the digest of a message', () => {
         expect(digestOf(signingDomain, type, message as never)).toBe(expected);
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('of a message with an optional field is what viem makes of the longer struct', () => {
+    const domain = { chainId: 1, coordinatorId: `0x${'aa'.repeat(32)}` as Hex };
+    fc.assert(
+      fc.property(messageOf('BlockRequest'), (message) => {
+        const longer = { ...message, settlement: 'chain' };
+        const typed = typedDataOf(domain, 'BlockRequest', longer as never);
+        expect(typed.types.BlockRequest).toEqual([...TYPED_DATA.BlockRequest, ...OPTIONAL_TYPED_DATA.BlockRequest!]);
+        const digest = digestOf(domain, 'BlockRequest', longer as never);
+        expect(digest).toBe(hashTypedData(typed as never));
+        expect(digest).not.toBe(digestOf(domain, 'BlockRequest', message as never));
+      }),
+      { numRuns: 20 },
     );
   });
 });

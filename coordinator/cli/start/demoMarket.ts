@@ -10,6 +10,7 @@ import { fund } from '../account.js';
 import { connect } from '../commandLine.js';
 import { type Child, startChild } from './childProcess.js';
 import { type DemoAgent, demoAgents } from './demoAgents.js';
+import type { DemoChain } from './demoChain.js';
 
 /** What each account of the demo is topped up to, in wei. */
 const FUNDS_WEI = 10n ** 18n;
@@ -27,6 +28,8 @@ export interface DemoMarket {
   requester: Account;
   agents: RunningAgent[];
   coordinator: Child;
+  /** The chain with the money; null on a market of demo money. */
+  chain: DemoChain | null;
   /** Starts an agent again whose process has ended. */
   restart(agent: RunningAgent): Promise<void>;
   /** Ends all processes. Agents keep their assignments: after the next start they carry on. */
@@ -37,6 +40,8 @@ export interface DemoOptions {
   home: string;
   port: number;
   agentCount: number;
+  /** Puts the money on an EVM node of the demo's own. */
+  withChain: boolean;
   say(text: string): void;
   /** Aborting it stops everything, also while it is being started. */
   signal: AbortSignal;
@@ -49,9 +54,10 @@ type Launch = (args: string[], logFile: string) => Child;
 export async function startDemoMarket(options: DemoOptions): Promise<DemoMarket> {
   const { signal } = options;
   const children: Child[] = [];
+  let chain: DemoChain | null = null;
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    stopping ??= stopAll(children);
+    stopping ??= stopAll(children).finally(() => chain?.stop());
     return stopping;
   };
   const launch: Launch = (args, logFile) => {
@@ -63,7 +69,11 @@ export async function startDemoMarket(options: DemoOptions): Promise<DemoMarket>
   signal.addEventListener('abort', () => void stop(), { once: true });
   try {
     signal.throwIfAborted();
-    return { ...(await startAll(options, launch)), stop };
+    if (options.withChain) {
+      const { DemoChain: Chain } = await import('./demoChain.js');
+      chain = await Chain.start(options.home, options.say);
+    }
+    return { ...(await startAll(options, launch, chain)), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -75,13 +85,20 @@ async function stopAll([coordinator, ...agents]: Child[]): Promise<void> {
   await Promise.all(agents.map((agent) => agent.stop('atOnce')));
 }
 
-async function startAll(options: DemoOptions, launch: Launch): Promise<Omit<DemoMarket, 'stop'>> {
+async function startAll(
+  options: DemoOptions,
+  launch: Launch,
+  chain: DemoChain | null,
+): Promise<Omit<DemoMarket, 'stop'>> {
   const { home, port, say } = options;
   mkdirSync(home, { recursive: true, mode: 0o700 });
   say('starting the coordinator with its embedded PostgreSQL');
   const logFile = join(home, 'coordinator.log');
   const coordinator = launch(
-    ['coordinator', '--data-dir', home, '--port', String(port), '--faucet', '--origin', 'localhost/understudy-demo'],
+    [
+      ...['coordinator', '--data-dir', home, '--port', String(port), '--origin', 'localhost/understudy-demo'],
+      ...(chain?.flags ?? ['--faucet']),
+    ],
     logFile,
   );
   const url = await coordinator.waitFor(({ url }) => (typeof url === 'string' ? url : undefined));
@@ -95,21 +112,23 @@ async function startAll(options: DemoOptions, launch: Launch): Promise<Omit<Demo
     throw new Error(`the coordinator has ended; see ${logFile}`);
   });
   const starting = Promise.all(
-    demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, launch)),
+    demoAgents(options.agentCount).map((agent) => startAgent(agent, url, home, client, launch, chain)),
   );
-  const [agents] = await Promise.race([Promise.all([starting, topUp(client, requester.address)]), died]);
+  const [agents] = await Promise.race([Promise.all([starting, topUp(client, requester.address, chain)]), died]);
   for (const { name, promisedMs } of agents) say(`${name} promises a zkProof in ${seconds(promisedMs)}`);
   const restart = async (agent: RunningAgent) => {
     const { child } = runAgent(agent, url, home, launch);
     agent.child = child;
     await child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
   };
-  return { url, client, requester, agents, coordinator, restart };
+  return { url, client, requester, agents, coordinator, chain, restart };
 }
 
-async function topUp(client: Client, address: Address): Promise<void> {
+async function topUp(client: Client, address: Address, chain: DemoChain | null): Promise<void> {
   const { freeWei } = await client.call('getAccount', { params: { address } });
-  if (BigInt(freeWei) < FUNDS_WEI / 2n) await fund(client, address, FUNDS_WEI - BigInt(freeWei));
+  if (BigInt(freeWei) >= FUNDS_WEI / 2n) return;
+  const missingWei = FUNDS_WEI - BigInt(freeWei);
+  await (chain ? chain.deposit(client, address, missingWei) : fund(client, address, missingWei));
 }
 
 function runAgent(agent: DemoAgent, url: string, home: string, launch: Launch): { child: Child; address: Address } {
@@ -135,13 +154,14 @@ async function startAgent(
   home: string,
   client: Client,
   launch: Launch,
+  chain: DemoChain | null,
 ): Promise<RunningAgent> {
   const { child, address } = runAgent(agent, url, home, launch);
   const ready = child.waitFor(({ event }) => (event === 'ready' ? true : undefined));
   const promised = child.waitFor(({ event, promisedMs }) =>
     event === 'circuitReady' ? Number(promisedMs) : undefined,
   );
-  const [promisedMs] = await Promise.all([promised, ready, topUp(client, address)]);
+  const [promisedMs] = await Promise.all([promised, ready, topUp(client, address, chain)]);
   return { ...agent, address, child, promisedMs };
 }
 

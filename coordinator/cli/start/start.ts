@@ -3,7 +3,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { RequesterClient } from '#client/requesterClient.js';
 import { AlreadyRunningError, claimDataDir } from '#journal/dataDirOwner.js';
 import { blockTerms } from '#protocol/blockTerms.js';
@@ -32,6 +32,7 @@ const EXAMPLES = `
 Examples:
   $ understudy start --once
   $ understudy start --once --kill-primary --report report.json
+  $ understudy start --once --chain anvil
   $ understudy start --block circuits/examples/block-64.json --agents 2`;
 
 interface StartFlags {
@@ -42,6 +43,7 @@ interface StartFlags {
   killPrimary?: true;
   port: number;
   home: string;
+  chain?: 'anvil';
 }
 
 /** Runs the subcommand. @returns 0 when every job was proven and the log replays, 1 otherwise */
@@ -55,10 +57,12 @@ export async function run(args: string[]): Promise<number> {
     .option('--report <file>', 'write everything that the table shows, with the bundle of zkProofs, as JSON')
     .option('--kill-primary', 'kill one primary in the middle of its zkProof, and watch its backup take over')
     .option('--port <port>', 'port of the API', wholeNumber(0, 65_535), 8787)
+    .addOption(new Option('--chain <node>', 'put the money on an EVM node that is started here').choices(['anvil']))
     .option('--home <folder>', 'where the market is kept', join(ROOT, '.understudy'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: StartFlags) => {
-      exitCode = await start(flags);
+      // A market has demo money or a chain for ever: each has a folder of its own.
+      exitCode = await start(flags.chain ? { ...flags, home: `${flags.home}-${flags.chain}` } : flags);
     });
   return runProgram(program, args, () => exitCode);
 }
@@ -86,6 +90,7 @@ async function start(flags: StartFlags): Promise<number> {
     home: flags.home,
     port: flags.port,
     agentCount: flags.agents,
+    withChain: flags.chain !== undefined,
     say: (text) => view.say(text),
     signal: interrupt.signal,
   });
@@ -144,6 +149,10 @@ async function proveBlock(
   const { reportText, summarize } = await import('./summary.js');
   const report = await summarize(market.client, blockId, label, parties);
   view.say(reportText(report));
+  if (market.chain) {
+    view.say('');
+    await market.chain.show(market.client, parties, (text) => view.say(text));
+  }
   if (flags.report) {
     await writeFile(flags.report, `${JSON.stringify(report, null, 2)}\n`);
     view.say(`the report is in ${flags.report}`);
@@ -162,7 +171,7 @@ async function unfinishedBlock({ client, requester }: DemoMarket): Promise<{ blo
  * to cover each job, and too little for the cheapest agent to take them all.
  */
 async function submitDemoBlock(
-  { client, requester, agents }: DemoMarket,
+  { client, requester, agents, chain }: DemoMarket,
   blockFile: unknown,
   label: string,
 ): Promise<Hex> {
@@ -177,6 +186,7 @@ async function submitDemoBlock(
     deadlineMs: market.nowMs + BID_WINDOW_MS + market.parameters.deliveryMarginMs + Math.ceil(provingMs),
     bidWindowMs: BID_WINDOW_MS,
     maxPriceWei: MAX_PRICE_WEI,
+    ...(chain && { settlement: 'chain' as const }),
   });
   return new RequesterClient({ client, account: requester }).submit({ file: blockFile, terms });
 }
