@@ -107,18 +107,7 @@ async function compose(
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const operatorKey = openOperatorKey(join(config.dataDir, 'operator-key.pem'), config.origin);
   const { databaseUrl, died } = await openDatabase(config, log, closers);
-  const pool = new Pool({
-    connectionString: databaseUrl,
-    max: 12,
-    keepAlive: true,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
-  });
-  pool.on('error', ({ message }) => {
-    // A pool that ends does not wait for its sockets, which the server then cuts.
-    if (!pool.ending) log.warn({ reason: message }, 'an idle database connection was lost');
-  });
-  closers.push(() => pool.end());
+  const pool = openPool(databaseUrl, log, closers);
   await applyMigrations(pool);
 
   let wakeUps: WakeUpService | undefined;
@@ -171,6 +160,22 @@ async function compose(
   const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: died };
+}
+
+function openPool(connectionString: string, log: Logger, closers: Closer[]): Pool {
+  const pool = new Pool({
+    connectionString,
+    max: 12,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+  });
+  pool.on('error', ({ message }) => {
+    // A pool that ends does not wait for its sockets, which the server then cuts.
+    if (!pool.ending) log.warn({ reason: message }, 'an idle database connection was lost');
+  });
+  closers.push(() => pool.end());
+  return pool;
 }
 
 /** The configured server, or an embedded one in the data folder. */

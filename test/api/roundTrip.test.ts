@@ -444,6 +444,17 @@ describe('the way of a block over HTTP', () => {
     expect(verifyConsistency(claim)).toBe(true);
   });
 
+  it('has no chain to speak of', async () => {
+    const refused = { code: 'noChain' };
+    const params = { account: requester.address };
+    await expect(call('getChain', {})).rejects.toMatchObject(refused);
+    await expect(call('getVoucher', { params })).rejects.toMatchObject(refused);
+    await expect(call('getEntitlement', { params })).rejects.toMatchObject(refused);
+    const message = { account: requester.address, cumulativeWei: '1', issuedAtMs: market.driver.nowMs };
+    const body = await signed(requester, 'Withdrawal', message);
+    await expect(call('requestWithdrawal', { body })).rejects.toMatchObject(refused);
+  });
+
   it('has been asked everything', () => {
     called.add('followFeed');
     called.add('getLoginNonce');
