@@ -38,6 +38,7 @@ export async function bindToChain(config: CoordinatorConfig, { chain, journal, l
     log.warn({ contract: bound?.contract }, 'the market’s money is on a chain and no --chain is given: deposits wait');
     return;
   }
+  chain.expectChain(journal.state().market!.chainId);
   if (bound) {
     if (config.settlement && config.settlement !== bound.contract) {
       throw new ConfigError(`--settlement: the market is bound to the contract ${bound.contract} for ever`);

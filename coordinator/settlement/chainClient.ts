@@ -50,6 +50,12 @@ export class ChainClient {
     }));
   }
 
+  /** From now on only providers of this chain are used. */
+  expectChain(chainId: number): void {
+    this.#chainId = chainId;
+    for (const provider of this.#providers) provider.isChecked = false;
+  }
+
   /** The chain's id, asked of the first provider that answers. */
   async chainId(): Promise<number> {
     return this.use((client) => client.getChainId());

@@ -58,7 +58,7 @@ export class DepositWatcher {
       return { ...seen, haltedReason: await this.#reconcile(client, cursor, finalBlock) };
     }
     if (cursor?.blockNumber === finalBlock) return seen;
-    await this.#follow(client, cursor, finalBlock);
+    await this.#follow(client, cursor ? cursor.blockNumber + 1 : this.#firstBlock(), finalBlock);
     return seen;
   }
 
@@ -67,10 +67,15 @@ export class DepositWatcher {
     return (await hashOf(client, blockNumber)) === blockHash;
   }
 
-  async #follow(client: PublicClient, cursor: ChainCursor | null, finalBlock: number): Promise<void> {
+  /** Where to begin without a cursor: nothing before the newest credited deposit is missing. */
+  #firstBlock(): number {
+    const { terms, newestDeposit } = this.#settlement();
+    return newestDeposit?.blockNumber ?? terms.deployBlock;
+  }
+
+  async #follow(client: PublicClient, first: number, finalBlock: number): Promise<void> {
     const { terms } = this.#settlement();
-    let from = cursor ? cursor.blockNumber + 1 : terms.deployBlock;
-    while (from <= finalBlock) {
+    for (let from = first; from <= finalBlock; ) {
       const { deposits, to } = await this.#reader.deposits(client, terms.contract, from, finalBlock);
       for (const deposit of deposits) await this.#credit(deposit);
       if (to === finalBlock) await this.#compareTotal(client, finalBlock);
@@ -121,7 +126,8 @@ export class DepositWatcher {
       if (flaw) log.error(fields, 'the chain was rewritten below what is final: crediting stands still');
       else log.info(fields, 'the chain was rewritten and has every credited deposit: going on');
     }
-    if (flaw === null) await this.#follow(client, null, finalBlock);
+    // What was mined again may stand in any block.
+    if (flaw === null) await this.#follow(client, this.#settlement().terms.deployBlock, finalBlock);
     else await writeCursor(pool, { ...cursor, haltedReason: flaw });
     return flaw;
   }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startAnvil } from '#settlement/anvilNode.js';
 import { REPLACE_AFTER_MS } from '#settlement/transactionSender.js';
 import { ChainMarket, chainAccount } from '../setup/chainMarket.js';
 import { invariantFlaws } from '../setup/invariants.js';
@@ -99,7 +100,7 @@ it('is harmless when two coordinators send', async () => {
   expect(rows).toEqual([{ n: 1 }]);
 });
 
-it('finds its way when a provider is away, and refuses one of another chain', async () => {
+it('finds its way when a provider is away', async () => {
   const coordinator = await market.addCoordinator(['http://127.0.0.1:1', market.node.url]);
   await market.deposit(alice, 1n);
   await market.mine(3);
@@ -109,4 +110,29 @@ it('finds its way when a provider is away, and refuses one of another chain', as
   const alone = await market.addCoordinator(['http://127.0.0.1:1']);
   await alone.service.look();
   expect(alone.service.status().failure).toContain('provider 1 (127.0.0.1:1)');
+});
+
+it('never uses a provider of another chain, and says which it is', async () => {
+  const stranger = await startAnvil({ chainId: 1 });
+  try {
+    const coordinator = await market.addCoordinator([stranger.url, market.node.url]);
+    await market.deposit(alice, 1n);
+    await market.mine(3);
+    await coordinator.service.look();
+    expect(coordinator.journal.state().balances.get(`account:${alice}`)).toBe(5n * ETH + 1n);
+    const alone = await market.addCoordinator([stranger.url]);
+    await alone.service.look();
+    expect(alone.service.status().failure).toContain('is of chain 1, this market is on chain 31337');
+  } finally {
+    await stranger.stop();
+  }
+});
+
+it('notes a root that was posted by a transaction that nobody remembers', async () => {
+  await market.computeRoot();
+  await market.service.look();
+  await market.database.pool.query('DELETE FROM chain_transactions');
+  await market.mine(2);
+  await market.service.look();
+  expect(market.settlement.posted?.epoch).toBe(1);
 });

@@ -84,7 +84,7 @@ export class ChainMarket {
   }
 
   chain(urls = this.#urls): ChainClient {
-    return new ChainClient({ urls, nowMs: () => this.nowMs, log: this.#log });
+    return new ChainClient({ urls, chainId: DOMAIN.chainId, nowMs: () => this.nowMs, log: this.#log });
   }
 
   get #log() {
