@@ -28,6 +28,9 @@ const RAISE_PERCENT = 125n;
 /** Replacements of one transaction whose hashes are remembered: the newest. */
 const HASHES_MAX = 32;
 
+/** The most gas of one transaction. Source: EIP-7825. */
+const GAS_MAX = 16_777_216n;
+
 /** Gas beyond what a transaction was estimated to need, in percent. */
 const GAS_PERCENT = 125n;
 
@@ -183,7 +186,8 @@ export class TransactionSender {
       const { functionName, args } = call;
       const request = { ...contractAt(settlement.terms.contract), account: key.address, functionName, args };
       const gas = await client.estimateContractGas({ ...request, blockTag: 'latest' } as never);
-      return { call, gas: (gas * GAS_PERCENT) / 100n };
+      const ampleGas = (gas * GAS_PERCENT) / 100n;
+      return { call, gas: ampleGas < GAS_MAX ? ampleGas : GAS_MAX };
     } catch (error) {
       const reason = revertReason(error);
       if (reason === null && sendRefusal(error) !== 'insufficientFunds') throw error;
