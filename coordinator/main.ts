@@ -19,7 +19,7 @@ import { openJournal } from '#journal/journal.js';
 import type { Journal } from '#journal/journalPort.js';
 import { afterGaps, startLifeSigns } from '#journal/lifeSigns.js';
 import { applyMigrations } from '#journal/migrate.js';
-import { type OperatorKey, openOperatorKey } from '#journal/operatorKey.js';
+import { FIRST_KEY_FILE, type OperatorKeys, openOperatorKey, operatorKeysIn } from '#journal/operatorKey.js';
 import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersFlaw, parametersSchema } from '#protocol/parameters.js';
@@ -105,21 +105,21 @@ async function compose(
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const nowMs = () => Date.now();
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const operatorKey = openOperatorKey(join(config.dataDir, 'operator-key.pem'), config.origin);
+  const keys = operatorKeysIn(config.dataDir);
   const { databaseUrl, died } = await openDatabase(config, log, closers);
   const pool = openPool(databaseUrl, log, closers);
   await applyMigrations(pool);
 
   let wakeUps: WakeUpService | undefined;
   const onWakeUps = (fresh: WakeUp[]) => wakeUps?.arm(fresh);
-  const writer = await openJournal({ pool, operatorKey, nowMs, log, onWakeUps });
+  const writer = await openJournal({ pool, keys, nowMs, log, onWakeUps });
   closers.push(() => writer.close());
   const circuit = readBuiltInCircuit();
   const chain = chainOf(config, { nowMs, log });
   const chainId = chain && !writer.state().market ? await chain.chainId() : config.chainId;
-  await openMarket({ ...config, chainId }, writer, operatorKey, circuit);
+  await openMarket({ ...config, chainId }, writer, keys, circuit);
   if (chain || writer.state().settlement) await bindToChain(config, { chain, journal: writer, log });
-  closers.push(followOthers(writer, log));
+  const lost = followOthers(writer, keys, log, closers);
   const signs = await startLifeSigns({ pool, journal: writer, replicaId: randomBytes(8).toString('hex'), nowMs, log });
   closers.push(() => signs.stop());
   const journal = afterGaps(writer, signs);
@@ -159,7 +159,7 @@ async function compose(
   const parts = { pool, journal, verifier, isReady, circuit, shelf, circuitChecker, cosigning, settlement, log, nowMs };
   const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
-  return { url, pool, journal, verifier, circuit, failed: died };
+  return { url, pool, journal, verifier, circuit, failed: Promise.race([died, lost]) };
 }
 
 function openPool(connectionString: string, log: Logger, closers: Closer[]): Pool {
@@ -199,48 +199,66 @@ async function openDatabase(
   return { databaseUrl: server.databaseUrl, died };
 }
 
-/** Opens the market at the very first start, and makes sure that the key is the one that the log was opened with. */
+/** Opens the market at the very first start, and makes sure that the key of its present log is here. */
 async function openMarket(
   config: CoordinatorConfig,
   journal: Journal,
-  key: OperatorKey,
+  keys: OperatorKeys,
   { circuit }: BuiltInCircuit,
 ): Promise<void> {
-  const { origin, logKey, coordinatorId } = key;
   const parameters = parametersSchema.parse({ ...DEFAULT_PARAMETERS, ...config.parameters });
   const flaw = parametersFlaw(parameters);
   if (flaw) throw new ConfigError(`--parameters: ${flaw}`);
-  const { chainId, faucet } = config;
-  await journal.execute(
-    { kind: 'openMarket', market: { origin, coordinatorId, chainId, logKey, faucet, parameters } },
-    null,
-  );
-  const market = journal.state().market;
-  if (market?.coordinatorId !== coordinatorId) {
-    throw new ConfigError(
-      `This database holds the market ${market?.origin} with the key ${market?.logKey}, and this coordinator has ` +
-        `another key or origin. Use that market's operator-key.pem and origin, or an empty database.`,
-    );
+  if (!journal.state().market) {
+    const { chainId, faucet } = config;
+    const { origin, logKey, coordinatorId } = openOperatorKey(join(config.dataDir, FIRST_KEY_FILE), config.origin);
+    const market = { origin, coordinatorId, chainId, logKey, faucet, parameters };
+    await journal.execute({ kind: 'openMarket', market }, null);
   }
+  const lost = lostLog(journal, keys);
+  if (lost) throw new ConfigError(lost);
   if (!journal.state().circuits.has(circuit.circuitId)) {
     await journal.execute({ kind: 'registerCircuit', circuit, registration: null }, null);
   }
 }
 
-/** Folds what other replicas write; the feed and the judge learn of it through the journal. */
-function followOthers(journal: Journal, log: Logger): Closer {
+/**
+ * Why this coordinator is not the market's: the key of its present log is not here. Null when it is. One whose log was closed
+ * for another operator goes on serving what there is.
+ */
+function lostLog(journal: Journal, keys: OperatorKeys): string | null {
+  const { market } = journal.state();
+  if (market && keys.of(market)) return null;
+  return (
+    `This database holds the market ${market?.origin} with the key ${market?.logKey}, and this coordinator has ` +
+    `another one. Put the operator-key*.pem of that market into the data folder, or use an empty database.`
+  );
+}
+
+/**
+ * Folds what other replicas write; the feed and the judge learn of it through the journal.
+ * @returns resolves when the market goes on under a key that is not here
+ */
+function followOthers(journal: Journal, keys: OperatorKeys, log: Logger, closers: Closer[]): Promise<Error> {
   let isFollowing = false;
+  let lose: (error: Error) => void = () => {};
+  const lost = new Promise<Error>((resolve) => {
+    lose = resolve;
+  });
   const follow = async () => {
     // Looks that wait for a slow database would stand in the writer's way when it is back.
     if (isFollowing) return;
     isFollowing = true;
     await journal.catchUp().catch((error) => log.warn({ err: error }, 'the log could not be followed'));
+    const reason = lostLog(journal, keys);
+    if (reason) lose(new Error(reason));
     isFollowing = false;
   };
   const timer = setInterval(() => {
     void follow();
   }, CATCH_UP_INTERVAL_MS);
-  return async () => clearInterval(timer);
+  closers.push(async () => clearInterval(timer));
+  return lost;
 }
 
 /** Files of circuits that requesters upload lie in the data folder, which replicas must share for this. */
@@ -301,7 +319,7 @@ async function serve(config: CoordinatorConfig, parts: Parts, closers: Closer[])
     agents,
     shelf,
     circuitChecker,
-    cosigned: () => cosigning.newest(),
+    cosigned: (log) => cosigning.newest(log),
     ...optional('settlement', parts.settlement ?? undefined),
     sampleInput: circuit.sampleInput,
     explorerFolder: EXPLORER_FOLDER,

@@ -66,8 +66,8 @@ export interface ApiDeps {
   circuitChecker: Pick<CircuitChecker, 'jobsOf' | 'checkFiles'>;
   /** Inputs of the samples of the market's own circuits. */
   sampleInput: SampleInputs;
-  /** The newest checkpoint that a cosigner has signed; null before the first. */
-  cosigned?: () => string | null;
+  /** The newest checkpoint of a log that a cosigner has signed; null before the first. */
+  cosigned?: (log: number) => string | null;
   /** Absent on a market of demo money, and without a chain to ask. */
   settlement?: SettlementDesk;
   /** Folder of the built explorer; without it the root answers in a few words. */

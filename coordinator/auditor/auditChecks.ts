@@ -6,6 +6,7 @@ export const AUDIT_CHECKS = {
   cosignatures: ['cosignatures', 'third parties have signed the same checkpoint'],
   consistency: ['earlier checkpoints', 'the log goes on from what this auditor has seen before'],
   tree: ['leaves', 'the entries make the root hash that is signed'],
+  links: ['links of logs', 'each log follows the one before as that one ended, and as its key has signed'],
   schema: ['entries', 'every entry has its shape and its one canonical text'],
   signatures: ['signatures', 'who is said to have signed has signed, and ids are the digests that they claim to be'],
   timeWindows: ['timed commands', 'time never runs back, and commands came within their windows'],

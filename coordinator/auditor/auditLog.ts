@@ -4,26 +4,31 @@
  */
 import { randomInt } from 'node:crypto';
 import { signaturesOf, wrongSigner } from '#market/entrySignatures.js';
+import { opensLog } from '#market/logTrees.js';
 import { type JudgedProof, Replay } from '#market/replay.js';
-import type { MarketState } from '#market/state.js';
-import type { KeptReceipt } from '#protocol/bidReceipt.js';
-import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
+import type { Market, MarketState } from '#market/state.js';
+import type { Entry, EntryType } from '#protocol/entries.js';
 import { isSurelyEntry, readEntryText } from '#protocol/entryText.js';
-import type { VerifierPool } from '#verifier/verifierPool.js';
-import { type AuditFlaw, AuditTallies, type AuditTally } from './auditChecks.js';
+import type { LogName } from '#protocol/logLink.js';
+import { AuditTallies } from './auditChecks.js';
+import type { AuditOptions } from './auditOptions.js';
+import type { AuditedLog, AuditReport } from './auditReport.js';
 import { BidEvidence } from './bidEvidence.js';
 import { checkCheckpoint, checkCosignatures } from './checkpointCheck.js';
 import { KnownDigests } from './knownDigests.js';
 import { nameDivergence } from './nameDivergence.js';
 import { readCheckpointNote, type SeenCheckpoint } from './seenCheckpoints.js';
+import { SeenRoots } from './seenRoots.js';
 import { SignatureChecker } from './signatureChecker.js';
 import { silentParameter } from './silentParameter.js';
 import { TornLogError } from './tileLogSource.js';
 import { TreeFold } from './treeFold.js';
-import { claimedSize, LOG_PAGE, type LogSource } from './walkLog.js';
+import { claimedSize, firstEntryFlaw, LOG_PAGE, type LogSource } from './walkLog.js';
 
 /** zkProofs that may wait for the verifier before more entries are read. */
 const VERDICTS_HELD = 1_024;
+
+const BEGINS_LOG: ReadonlySet<EntryType> = new Set(['marketOpened', 'logOpened']);
 
 /** Entries with a time within which they had to come. */
 const TIMED: ReadonlySet<EntryType> = new Set([
@@ -39,60 +44,25 @@ const TIMED: ReadonlySet<EntryType> = new Set([
   'jobExpired',
 ]);
 
-export interface AuditOptions {
-  verifier: Pick<VerifierPool, 'verify'>;
-  /** Threads that check signatures. */
-  threads: number;
-  /** Share of signatures and zkProofs that are checked, from 0 to 1. */
-  share?: number;
-  /** Signatures and zkProofs of this many first entries are taken as checked before. */
-  trusted?: number;
-  /** False: tree and shape only. */
-  replay?: boolean;
-  receipts?: readonly KeptReceipt[];
-  /** Verifier keys of cosigners whose signatures are asked for. */
-  cosigners?: readonly string[];
-  /** Checkpoints that the log must go on from: what this auditor saw of the log with this origin. */
-  seen?: (origin: string) => SeenCheckpoint[];
-  onEntry?: (entry: Entry, index: number) => void;
-  onProgress?: (done: number, size: number) => void;
-}
-
-export interface AuditReport {
-  ok: boolean;
-  origin: string | null;
-  logKey: string | null;
-  size: number;
-  /** Root hash in hexadecimal, as recomputed. */
-  rootHash: string;
-  /** The checkpoint's signed note. */
-  note: string;
-  checks: AuditTally[];
-  /** The first divergence in the log; null when there is none. */
-  first: AuditFlaw | null;
-  flaws: AuditFlaw[];
-  /** Sizes of earlier checkpoints that the log was held against. */
-  seenSizes: number[];
-  /** Receipts that prove nothing against this log. */
-  unusableReceipts: number;
-  /** Signatures and zkProofs that were left out, by --sample or --since. */
-  skipped: { signatures: number; zkProofs: number };
-}
-
 /** One audit of one log. `run` may be called again when the log has grown: it goes on where it was. */
 export class LogAudit {
   readonly tallies = new AuditTallies();
-  private readonly source: LogSource;
+  private source: LogSource;
+  private readonly before: AuditedLog[] = [];
+  private follows: AuditedLog['follows'] = null;
+  private tip: { size: number; root: Uint8Array } | null = null;
+  private firstIndex = 0;
+  private trusted: number;
   private readonly options: AuditOptions;
   private readonly replay: Replay;
   private readonly bids: BidEvidence;
   private readonly signatures: SignatureChecker;
   private readonly share: number;
   private readonly skipped = { signatures: 0, zkProofs: 0 };
-  private readonly seen: SeenCheckpoint[] = [];
-  private readonly tree = new TreeFold();
+  private readonly seen: SeenRoots;
+  private tree = new TreeFold();
   private readonly digests = new KnownDigests();
-  private market: EntryOf<'marketOpened'> | null = null;
+  private market: Omit<Market, 'faucet'> | null = null;
   private depositedWei = 0n;
   private readonly findingsTold = new Set<string>();
   private isReplaying: boolean;
@@ -101,7 +71,10 @@ export class LogAudit {
   constructor(source: LogSource, options: AuditOptions) {
     this.source = source;
     this.options = options;
+    this.seen = new SeenRoots(this.tallies);
     this.share = options.share ?? 1;
+    // Until its log begins, everything lies before it.
+    this.trusted = options.since ? Number.POSITIVE_INFINITY : (options.trusted ?? 0);
     this.isReplaying = options.replay ?? true;
     this.replay = new Replay({
       checkSignatures: false,
@@ -118,24 +91,46 @@ export class LogAudit {
     return this.replay.state;
   }
 
-  /** Root hash of the entries read so far, in hexadecimal. */
+  /** Root hash of the entries of the newest log read so far, in hexadecimal. */
   get rootHash(): string {
     return Buffer.from(this.tree.root()).toString('hex');
   }
 
-  /** Reads on to the newest checkpoint. Throws what the source throws when it cannot be read. */
+  /** Reads on to the newest checkpoint of the newest log. Throws what the source throws when it cannot be read. */
   async run(): Promise<AuditReport> {
-    await this.readCosigned();
-    const note = await this.source.checkpoint();
-    const claimed = claimedSize(note);
-    if (claimed < this.tree.size) {
-      this.tallies.fail('consistency', null, `the log had ${this.tree.size} entries, now it has ${claimed}`);
+    for (;;) {
+      const next = (await this.source.next?.()) ?? null;
+      if (!next) await this.readCosigned();
+      const note = await this.source.checkpoint();
+      const claimed = claimedSize(note);
+      if (claimed < this.tree.size) {
+        this.tallies.fail('consistency', null, `the log had ${this.tree.size} entries, now it has ${claimed}`);
+      }
+      const isWhole = await this.readTo(claimed);
+      if (next && isWhole && this.market) {
+        this.goOn(next, note);
+        continue;
+      }
+      await this.signatures.drain();
+      await this.settleVerdicts();
+      this.conclude(note);
+      return this.report(note);
     }
-    await this.readTo(claimed);
-    await this.signatures.drain();
-    await this.settleVerdicts();
-    this.conclude(note);
-    return this.report(note);
+  }
+
+  /** A log is over: its last checkpoint is held against its tree, and the next one is read. */
+  private goOn(next: LogSource, note: string): void {
+    this.concludeTree(note, true);
+    this.before.push(this.audited(note));
+    this.tip = { size: this.tree.size, root: this.tree.root() };
+    this.firstIndex += this.tree.size;
+    this.tree = new TreeFold();
+    this.source = next;
+  }
+
+  private audited(note: string): AuditedLog {
+    const { firstIndex, follows, tree, market } = this;
+    return { origin: market!.origin, logKey: market!.logKey, firstIndex, size: tree.size, note, follows };
   }
 
   /** Asks for the newest cosigned checkpoint, which the log must go on from. */
@@ -145,17 +140,15 @@ export class LogAudit {
     const note = (await this.source.cosigned?.()) ?? null;
     checkCosignatures(this.tallies, note, cosigners);
     const checkpoint = note === null ? null : readCheckpointNote(note);
-    if (!checkpoint || checkpoint.size < this.tree.size) return;
-    const pinned = { ...checkpoint, logKey: '', note: note! };
-    if (checkpoint.size === this.tree.size) this.compare(pinned);
-    else this.seen.push(pinned);
+    if (checkpoint) this.seen.add({ ...checkpoint, logKey: '', note: note! }, this.tree);
   }
 
   close(): Promise<void> {
     return this.signatures.close();
   }
 
-  private async readTo(claimed: number): Promise<void> {
+  /** @returns false when not all of it could be read */
+  private async readTo(claimed: number): Promise<boolean> {
     while (this.tree.size < claimed) {
       const at = this.tree.size;
       let leaves: string[];
@@ -163,30 +156,31 @@ export class LogAudit {
         leaves = await this.source.entries(at, Math.min(LOG_PAGE, claimed - at));
       } catch (error) {
         if (!(error instanceof TornLogError)) throw error;
-        this.tallies.fail('tree', error.at, `entry ${error.at}: ${error.message}`);
-        return;
+        const index = this.firstIndex + error.at;
+        this.tallies.fail('tree', index, `entry ${index}: ${error.message}`);
+        return false;
       }
       if (leaves.length === 0) {
-        this.tallies.fail('tree', at, `the log ends at ${at}, its checkpoint says ${claimed}`);
-        return;
+        this.tallies.fail('tree', this.firstIndex + at, `the log ends at ${at}, its checkpoint says ${claimed}`);
+        return false;
       }
       for (const leaf of leaves) this.take(leaf);
       this.tallies.count('tree', leaves.length);
       this.tallies.count('schema', leaves.length);
       await this.signatures.flow();
       if (this.verdicts.length >= VERDICTS_HELD) await this.settleVerdicts();
-      this.options.onProgress?.(this.tree.size, claimed);
+      this.options.onProgress?.(this.firstIndex + this.tree.size, this.firstIndex + claimed);
     }
+    return true;
   }
 
   private take(leaf: string): void {
-    const index = this.tree.size;
+    const index = this.firstIndex + this.tree.size;
     this.tree.append(leaf);
     // An entry that nobody looks into is not even parsed.
-    const isLookedInto = this.options.replay !== false || this.options.onEntry !== undefined || !this.market;
-    if (isLookedInto || !isSurelyEntry(leaf)) this.read(leaf, index);
-    if (this.seen.length === 0) return;
-    for (const seen of this.seen) if (seen.size === this.tree.size) this.compare(seen);
+    const isLookedInto = this.options.replay !== false || this.options.onEntry !== undefined || this.tree.size === 1;
+    if (isLookedInto || opensLog(leaf) || !isSurelyEntry(leaf)) this.read(leaf, index);
+    this.seen.compareAt(this.tree);
   }
 
   private read(leaf: string, index: number): void {
@@ -200,7 +194,7 @@ export class LogAudit {
   }
 
   private audit(entry: Entry, index: number): void {
-    if (entry.type === 'marketOpened' && !this.market) this.begin(entry);
+    if (this.tree.size === 1 || BEGINS_LOG.has(entry.type)) this.begin(entry, index);
     this.options.onEntry?.(entry, index);
     if (this.options.replay === false) return;
     this.bids.take(entry);
@@ -216,12 +210,33 @@ export class LogAudit {
     this.tallies.fail(silent ? 'parameters' : named.check, index, silent ?? named.sentence);
   }
 
-  private begin(entry: EntryOf<'marketOpened'>): void {
-    this.market = entry;
-    for (const seen of this.options.seen?.(entry.origin) ?? []) {
-      this.seen.push(seen);
-      if (seen.logKey === '' || seen.logKey === entry.logKey) continue;
-      this.tallies.fail('consistency', 0, `the log names the key ${entry.logKey}, before it was ${seen.logKey}`);
+  /** Takes the first entry of a log: whose it is, and how it follows the one before. */
+  private begin(entry: Entry, index: number): void {
+    const isFirst = this.tree.size === 1;
+    if (this.tip || entry.type === 'logOpened') {
+      const flaw = isFirst ? firstEntryFlaw(entry, this.tip) : 'a log begins here, in the middle of another';
+      this.tallies.count('links');
+      if (flaw) this.tallies.fail('links', index, `entry ${index} (${entry.type}): ${flaw}`);
+    }
+    if (this.market && !(isFirst && entry.type === 'logOpened')) return;
+    if (entry.type === 'marketOpened') this.market = entry;
+    if (entry.type === 'logOpened' && this.market) {
+      this.market = { ...entry, chainId: this.market.chainId };
+      const { closedFor } = this.replay.state;
+      this.follows = this.isReplaying ? { cause: entry.cause, isAnnounced: closedFor !== null } : null;
+    }
+    if (this.market) this.recall(this.market);
+  }
+
+  /** What this auditor has seen before of the log that begins. */
+  private recall({ origin, logKey }: LogName): void {
+    const { since } = this.options;
+    if (since?.origin === origin) this.trusted = this.firstIndex + since.size;
+    for (const seen of [...(this.options.seen?.(origin) ?? []), ...(since?.origin === origin ? [since] : [])]) {
+      this.seen.add(seen, this.tree);
+      if (seen.logKey === '' || seen.logKey === logKey) continue;
+      const words = `the log names the key ${logKey}, before it was ${seen.logKey}`;
+      this.tallies.fail('consistency', this.firstIndex, words);
     }
   }
 
@@ -291,34 +306,27 @@ export class LogAudit {
 
   /** Drawn anew for every item: a coordinator cannot know which ones will be looked at. */
   private isLeftOut(index: number): boolean {
-    if (index < (this.options.trusted ?? 0)) return true;
+    if (index < this.trusted) return true;
     return this.share < 1 && randomInt(2 ** 32) >= this.share * 2 ** 32;
   }
 
-  private compare({ size, rootHash }: SeenCheckpoint): void {
-    this.tallies.count('consistency');
-    const root = Buffer.from(this.tree.root()).toString('hex');
-    if (root === rootHash) return;
-    const words = `at ${size} entries the root hash was ${rootHash}, of this log it is ${root}: history was rewritten`;
-    this.tallies.fail('consistency', null, words);
-  }
-
-  /** What can be said only of the log as far as it goes. */
+  /** What can be said only of the logs as far as they go. */
   private conclude(note: string): void {
-    const { size } = this.tree;
-    checkCheckpoint(this.tallies, {
-      note,
-      market: this.market,
-      size,
-      root: this.tree.root(),
-    });
-    for (const seen of this.seen) {
-      if (seen.size <= size) continue;
-      this.tallies.fail('consistency', null, `this auditor has seen ${seen.size} entries, the log has ${size}`);
+    this.concludeTree(note, false);
+    const { since } = this.options;
+    if (since && this.trusted === Number.POSITIVE_INFINITY) {
+      this.tallies.fail('consistency', null, `no log of this market is called ${since.origin}`);
     }
     if (this.options.replay === false) return;
     if (this.isReplaying && !this.tallies.flaws.some(({ check }) => check === 'tree')) this.concludeReplay();
     this.concludeBids();
+  }
+
+  /** Holds the present log's tree against its checkpoint, and against what was seen of it before. */
+  private concludeTree(note: string, isOver: boolean): void {
+    const { size } = this.tree;
+    checkCheckpoint(this.tallies, { note, market: this.market, size, root: this.tree.root() });
+    this.seen.end(size, isOver);
   }
 
   private concludeReplay(): void {
@@ -362,13 +370,15 @@ export class LogAudit {
       ok: tallies.isGood,
       origin: this.market?.origin ?? null,
       logKey: this.market?.logKey ?? null,
-      size: this.tree.size,
-      rootHash: Buffer.from(this.tree.root()).toString('hex'),
+      size: this.firstIndex + this.tree.size,
+      rootHash: this.rootHash,
       note,
+      logs: [...this.before, ...(this.market ? [this.audited(note)] : [])],
+      goesOnAs: this.replay.state.closedFor,
       checks: tallies.list(),
       first: tallies.first,
       flaws: tallies.flaws,
-      seenSizes: this.seen.map(({ size }) => size),
+      seenSizes: [...this.seen.sizes],
       unusableReceipts: this.bids.unusable.length,
       skipped: { ...this.skipped },
     };

@@ -30,6 +30,8 @@ export interface BidFinding {
 export interface RoundLedger {
   roundId: string;
   sealing: EntryOf<'roundOpened'>['sealing'];
+  /** How long it takes bids, as it was opened. */
+  windowMs: number;
   closesAtMs: number;
   isSealed: boolean;
   revealsUntilMs: number;
@@ -60,9 +62,10 @@ export interface BidEvidenceOptions {
 
 export class BidEvidence {
   readonly findings: BidFinding[] = [];
-  /** Receipts that prove nothing against this log, with the reason. */
-  readonly unusable: { receipt: KeptReceipt; reason: string }[] = [];
   private readonly receipts: readonly KeptReceipt[];
+  private readonly usable = new Set<KeptReceipt>();
+  /** Receipts that name a log of this market, and are not signed by its key. */
+  private readonly unsigned = new Set<KeptReceipt>();
   private readonly byIndex = new Map<number, Watched[]>();
   private readonly byBid = new Map<string, Watched[]>();
   private readonly rounds = new Map<string, RoundLedger>();
@@ -82,7 +85,8 @@ export class BidEvidence {
   /** Takes the next entry of the log. */
   take(entry: Entry): void {
     this.index += 1;
-    if (entry.type === 'marketOpened') this.begin(entry);
+    if (entry.type === 'marketOpened') this.begin(entry, entry.chainId);
+    if (entry.type === 'logOpened') this.goOn(entry);
     for (const watched of this.byIndex.get(this.index) ?? []) this.compare(entry, watched);
     switch (entry.type) {
       case 'roundOpened':
@@ -148,25 +152,45 @@ export class BidEvidence {
     this.findings.push({ misdeed, roundId, prover, entryIndex: this.index, explanation, shownBy });
   }
 
+  /** Receipts that prove nothing against this market as far as its logs go, with the reason. */
+  get unusable(): { receipt: KeptReceipt; reason: string }[] {
+    const others = this.receipts.filter((receipt) => !this.usable.has(receipt));
+    return others.map((receipt) => {
+      const isOurs = this.unsigned.has(receipt);
+      return {
+        receipt,
+        reason: isOurs ? 'the key of this log has not signed it' : `it is of the log ${receipt.origin}`,
+      };
+    });
+  }
+
   /** The receipts count that the operator of this very log has signed. */
-  private begin({ origin, logKey, chainId, coordinatorId }: EntryOf<'marketOpened'>): void {
-    this.domain = { chainId, coordinatorId };
+  private begin(log: Pick<EntryOf<'logOpened'>, 'origin' | 'logKey' | 'coordinatorId'>, chainId: number): void {
+    this.domain = { chainId, coordinatorId: log.coordinatorId };
     for (const receipt of this.receipts) {
-      const reason =
-        receipt.origin !== origin
-          ? `it is of the log ${receipt.origin}`
-          : isReceiptSigned(receipt, logKey)
-            ? null
-            : 'the key of this log has not signed it';
-      if (reason) {
-        this.unusable.push({ receipt, reason });
+      if (receipt.origin !== log.origin) continue;
+      if (!isReceiptSigned(receipt, log.logKey)) {
+        this.unsigned.add(receipt);
         continue;
       }
+      this.usable.add(receipt);
       const watched = { receipt, foundAt: -1, isKept: false };
       const { entryIndex, type, roundId, prover, commitment } = receipt;
       this.byIndex.set(entryIndex, [...(this.byIndex.get(entryIndex) ?? []), watched]);
       const key = `${type} ${roundId} ${prover} ${commitment}`;
       this.byBid.set(key, [...(this.byBid.get(key) ?? []), watched]);
+    }
+  }
+
+  /** The next log of the market. One that was imported begins open rounds anew, without what was bid. */
+  private goOn(entry: EntryOf<'logOpened'>): void {
+    this.begin(entry, this.domain.chainId);
+    if (entry.cause !== 'import') return;
+    for (const round of this.rounds.values()) {
+      round.commitments.clear();
+      round.opened.clear();
+      const closesAtMs = entry.atMs + round.windowMs;
+      Object.assign(round, { closesAtMs, isSealed: false, revealsUntilMs: Number.POSITIVE_INFINITY });
     }
   }
 
@@ -199,9 +223,10 @@ export class BidEvidence {
     return this.digestOf(this.domain, type, message);
   }
 
-  private open({ roundId, sealing, closesAtMs }: EntryOf<'roundOpened'>): void {
-    const empty = { isSealed: false, revealsUntilMs: Number.POSITIVE_INFINITY };
-    this.rounds.set(roundId, { roundId, sealing, closesAtMs, ...empty, commitments: new Map(), opened: new Set() });
+  private open({ roundId, sealing, closesAtMs, atMs }: EntryOf<'roundOpened'>): void {
+    const times = { windowMs: closesAtMs - atMs, closesAtMs, revealsUntilMs: Number.POSITIVE_INFINITY };
+    const empty = { isSealed: false, commitments: new Map(), opened: new Set<Address>() };
+    this.rounds.set(roundId, { roundId, sealing, ...times, ...empty });
   }
 
   /** The coordinator's downtime puts off what is open. */

@@ -1,18 +1,19 @@
 /**
- * Copies a whole log into a folder: tiles, entry bundles, long entries, artifacts and the checkpoint, laid out as they are
+ * Copies a market's logs into a folder: tiles, entry bundles, long entries, artifacts and the checkpoint, laid out as they are
  * served. Every byte is checked on the way, and what is there already is not fetched again.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type EntryOf, parseEntry } from '#protocol/entries.js';
+import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
 import { decodeEntryBundle } from '#protocol/log/entryBundle.js';
 import { isNamedBy, stubOf } from '#protocol/log/logLeaf.js';
 import { appendLeaf, emptyFrontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
 import { encodeTile, entryBundlePath, TILE_HEIGHT, TILE_WIDTH, tilePath } from '#protocol/log/tiles.js';
-import type { TileSource } from './tileSource.js';
-import { checkpointFlaw, claimedSize } from './walkLog.js';
+import type { LogView } from '#protocol/logLink.js';
+import { logPrefix, type TileSource } from './tileSource.js';
+import { checkpointFlaw, claimedSize, firstEntryFlaw } from './walkLog.js';
 
 export interface MirrorOptions {
   /** Copy witness generators and proving keys too: with them the folder is enough to check and to carry on. */
@@ -34,14 +35,56 @@ export class MirrorError extends Error {
 
 /** Where a folder keeps what a log's static files are named by. */
 export const MIRROR_PATHS = {
+  logs: 'logs',
   checkpoint: 'checkpoint',
   cosigned: 'cosigned',
   entry: (sha256: string) => `entry/${sha256}`,
   blob: (sha256: string) => `blobs/${sha256}`,
 } as const;
 
-/** Copies a log. Throws {@link MirrorError}; the folder's checkpoint is then still the one of before. */
+/**
+ * Copies all logs of a market, the first one into the folder, the others into folders in it that have their numbers.
+ * @param source - of the first log
+ * @returns how many entries there are in all
+ * @throws MirrorError; the checkpoint of the log that is not good is then still the one of before
+ */
 export async function mirrorLog(source: TileSource, folder: string, options: MirrorOptions): Promise<MirrorReport> {
+  const artifacts = new Set<string>();
+  const logs: CopiedLog[] = [];
+  for (let log: TileSource | null = source; log; ) {
+    const next: TileSource | null = (await log.next?.()) ?? null;
+    logs.push(
+      await copyLog(log, join(folder, logPrefix(logs.length)), { options, artifacts, before: logs.at(-1) ?? null }),
+    );
+    log = next;
+  }
+  const missing: string[] = [];
+  for (const sha256 of options.artifacts ? artifacts : []) {
+    if (!(await copyArtifact(source, folder, sha256))) missing.push(sha256);
+  }
+  write(join(folder, MIRROR_PATHS.logs), Buffer.from(JSON.stringify({ logs: listOf(logs) })));
+  const { firstIndex, size } = logs.at(-1)!;
+  return { size: firstIndex + size, missing };
+}
+
+interface CopiedLog {
+  firstIndex: number;
+  size: number;
+  root: Uint8Array;
+  first: EntryOf<'marketOpened'> | EntryOf<'logOpened'>;
+  /** It ends with a logClosed. */
+  isClosed: boolean;
+}
+
+interface Copying {
+  options: MirrorOptions;
+  /** SHA-256 of the files that registered circuits name, added to here. */
+  artifacts: Set<string>;
+  before: CopiedLog | null;
+}
+
+async function copyLog(source: TileSource, folder: string, copying: Copying): Promise<CopiedLog> {
+  const { options, artifacts, before: last } = copying;
   const cosigned = (await source.cosigned?.()) ?? null;
   const note = await source.checkpoint();
   const size = claimedSize(note);
@@ -49,16 +92,17 @@ export async function mirrorLog(source: TileSource, folder: string, options: Mir
   if (existsSync(before) && claimedSize(readFileSync(before, 'utf8')) > size) {
     throw new MirrorError(`the log has ${size} entries; ${folder} holds a checkpoint of more: it was rolled back`);
   }
+  const firstIndex = last ? last.firstIndex + last.size : 0;
   const tiles = new TileWriter(folder);
-  const artifacts = new Set<string>();
-  let market: EntryOf<'marketOpened'> | null = null;
+  let [first, newest]: (Entry | null)[] = [null, null];
   let frontier = emptyFrontier();
   while (frontier.size < size) {
     const width = Math.min(TILE_WIDTH, size - frontier.size);
     const leaves = await bundleOf(source, folder, frontier.size / TILE_WIDTH, width);
     for (const leaf of leaves) {
       const entry = parseEntry(JSON.parse(await entryOf(source, folder, leaf)));
-      if (entry.type === 'marketOpened') market ??= entry;
+      first ??= entry;
+      newest = entry;
       if (entry.type === 'circuitRegistered') {
         for (const { sha256 } of [entry.wasm, entry.zkey]) artifacts.add(sha256.slice('0x'.length));
       }
@@ -66,18 +110,28 @@ export async function mirrorLog(source: TileSource, folder: string, options: Mir
       frontier = grown.frontier;
       tiles.take(grown.completed);
     }
-    options.onProgress?.(frontier.size, size);
+    options.onProgress?.(firstIndex + frontier.size, firstIndex + size);
   }
-  const flaw = checkpointFlaw(note, market, frontier.size, rootOf(frontier));
-  if (flaw) throw new MirrorError(`${flaw}. Was ${folder} made from another log?`);
+  const root = rootOf(frontier);
+  const named = first && 'logKey' in first ? first : null;
+  const flaw = (first && firstEntryFlaw(first, last)) ?? checkpointFlaw(note, named, frontier.size, root);
+  if (flaw || !named) throw new MirrorError(`${flaw}. Was ${folder} made from another log?`);
   tiles.end();
-  const missing: string[] = [];
-  for (const sha256 of options.artifacts ? artifacts : []) {
-    if (!(await copyArtifact(source, folder, sha256))) missing.push(sha256);
-  }
   if (cosigned !== null) write(join(folder, MIRROR_PATHS.cosigned), Buffer.from(cosigned));
   write(before, Buffer.from(note));
-  return { size, missing };
+  return { firstIndex, size, root, first: named, isClosed: newest?.type === 'logClosed' };
+}
+
+/** The logs as `/log/logs` lists them. */
+function listOf(logs: readonly CopiedLog[]): LogView[] {
+  return logs.map(({ firstIndex, size, first: { origin, logKey }, isClosed }, number) => {
+    const next = logs[number + 1]?.first;
+    const isOver = next?.type === 'logOpened';
+    const end = isOver
+      ? { size, followedBy: next.cause, closedAtMs: next.atMs }
+      : { size: null, followedBy: null, closedAtMs: null };
+    return { number, origin, logKey, firstIndex, ...end, isAnnounced: isClosed };
+  });
 }
 
 async function bundleOf(source: TileSource, folder: string, index: number, width: number): Promise<Uint8Array[]> {

@@ -34,6 +34,8 @@ const CHECK_OF_TYPE: Partial<Record<Entry['type'], AuditCheckName>> = {
   parametersSet: 'parameters',
   proofAccepted: 'payments',
   deposited: 'payments',
+  logClosed: 'links',
+  logOpened: 'links',
 };
 
 /** Checks of entries for which the rules see no reason at their moment: most came too early. */
@@ -98,6 +100,7 @@ function checkOfRejection(code: string, type: Entry['type']): AuditCheckName {
 
 function checkOfImpossible(explanation: string, type: Entry['type']): AuditCheckName {
   if (/^posting overdraws/.test(explanation)) return 'conservation';
+  if (/logClosed/.test(explanation)) return 'links';
   if (/\bbid\b/.test(explanation)) return 'bids';
   return /verdict/.test(explanation) ? 'zkProofs' : (CHECK_OF_TYPE[type] ?? 'rules');
 }

@@ -44,6 +44,10 @@ export function tileLogSource(source: TileSource): LogSource {
       return note;
     },
     cosigned: async () => (await source.cosigned?.()) ?? null,
+    next: async () => {
+      const next = (await source.next?.()) ?? null;
+      return next && tileLogSource(next);
+    },
     entries: async (from, limit) => {
       const index = Math.floor(from / TILE_WIDTH);
       if (from >= size) return [];

@@ -17,6 +17,13 @@ export interface TileSource {
   longEntry(sha256: string): Promise<Uint8Array>;
   /** An artifact by its SHA-256 in hexadecimal, in pieces; null when the source does not have it. */
   artifact(sha256: string): Promise<AsyncIterable<Uint8Array> | null>;
+  /** The log of the market that follows this one; null while there is none. */
+  next?(): Promise<TileSource | null>;
+}
+
+/** Where the files of a log of a market lie, below those of the first. @param number - from 0 */
+export function logPrefix(number: number): string {
+  return number === 0 ? '' : `${number}/`;
 }
 
 /** Largest files, in bytes: a signed note as its format bounds it, a full bundle of the longest leaves. */
@@ -26,8 +33,8 @@ export const LOG_FILE_BYTES_MAX = {
   longEntry: LONG_ENTRY_BYTES_MAX,
 } as const;
 
-/** Reads the log of a coordinator. @param baseUrl - such as `http://127.0.0.1:8787`; throws Error when it does not answer */
-export function httpTileSource(baseUrl: string): TileSource {
+/** Reads the log of a coordinator. @param number - which log of the market, from 0; throws Error when it does not answer */
+export function httpTileSource(baseUrl: string, number = 0): TileSource {
   const root = baseUrl.replace(/\/+$/, '');
   const read = async (path: string, bytesMax: number): Promise<Uint8Array> => {
     const answer = await askFor(`${root}${path}`);
@@ -35,21 +42,27 @@ export function httpTileSource(baseUrl: string): TileSource {
     await answer.body?.cancel();
     throw new Error(`${root}${path} answers ${answer.status}: is this the address of a coordinator?`);
   };
+  const log = `/log/${logPrefix(number)}`;
   const { note, bundle: bundleMax, longEntry: longMax } = LOG_FILE_BYTES_MAX;
   return {
-    checkpoint: async () => Buffer.from(await read('/log/checkpoint', note)).toString('utf8'),
+    checkpoint: async () => Buffer.from(await read(`${log}checkpoint`, note)).toString('utf8'),
     cosigned: async () => {
-      const url = `${root}/log/cosigned`;
+      const url = `${root}${log}cosigned`;
       const answer = await askFor(url);
       if (answer.ok) return Buffer.from(await bodyOf(answer, url, note)).toString('utf8');
       await answer.body?.cancel();
       return null;
     },
-    bundle: (bundle) => read(`/log/${entryBundlePath(bundle)}`, bundleMax),
-    longEntry: (sha256) => read(`/log/entry/${sha256}`, longMax),
+    bundle: (bundle) => read(`${log}${entryBundlePath(bundle)}`, bundleMax),
+    longEntry: (sha256) => read(`${log}entry/${sha256}`, longMax),
     artifact: async (sha256) => {
       const answer = await askFor(`${root}/v1/artifacts/0x${sha256}`);
       return answer.ok ? (answer.body as AsyncIterable<Uint8Array>) : null;
+    },
+    next: async () => {
+      const answer = await askFor(`${root}/log/${logPrefix(number + 1)}checkpoint`);
+      await answer.body?.cancel();
+      return answer.ok ? httpTileSource(baseUrl, number + 1) : null;
     },
   };
 }

@@ -6,7 +6,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { KeptReceipt } from '#protocol/bidReceipt.js';
 import { parseCosignerKey } from '#protocol/log/cosignature.js';
 import { createVerifierPool } from '#verifier/verifierPool.js';
-import { type AuditOptions, type AuditReport, LogAudit } from '../auditor/auditLog.js';
+import { LogAudit } from '../auditor/auditLog.js';
+import type { AuditOptions } from '../auditor/auditOptions.js';
+import type { AuditReport } from '../auditor/auditReport.js';
 import { folderTileSource } from '../auditor/folderTileSource.js';
 import { JobStory } from '../auditor/jobStory.js';
 import {
@@ -91,9 +93,9 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
     verifier,
     threads,
     share: flags.sample ?? 1,
-    trusted: since?.size ?? 0,
+    ...(since && { since }),
     cosigners: flags.cosigner,
-    seen: (origin) => [seenCheckpoint(flags.state, origin), since].filter((one) => one !== null),
+    seen: (origin) => [seenCheckpoint(flags.state, origin)].filter((one) => one !== null),
     onProgress: (done, size) => bar.show(done / size, paceOf(done, size, performance.now() - startedMs)),
     ...(receipts && { receipts }),
     onEntry: (entry, index) => {
@@ -107,7 +109,7 @@ async function auditFrom(log: string, flags: Flags): Promise<number> {
       await chainAudit?.begin();
       const report = await audit.run();
       bar.clear();
-      if (report.ok) rememberCheckpoint(flags.state, report.logKey!, report.note);
+      if (report.ok) for (const { logKey, note } of report.logs) rememberCheckpoint(flags.state, logKey, note);
       print(report, flags, story, performance.now() - startedMs);
       if (!report.ok) return 1;
       if (chainAudit && !(await chainAudit.holds(audit))) return 1;

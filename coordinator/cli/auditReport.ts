@@ -1,5 +1,5 @@
 /** The words of an audit's report. */
-import type { AuditReport } from '../auditor/auditLog.js';
+import type { AuditReport } from '../auditor/auditReport.js';
 import { table } from './start/summary.js';
 
 /** Bad ones for which the chance of being found is stated. */
@@ -19,6 +19,7 @@ export function reportLines(report: AuditReport, run: { sample: number; seconds:
     seenSizes.length === 0 ? 'first time that this auditor sees it' : `seen before at ${seenSizes.join(', ')}`;
   const lines = [
     `${origin ?? 'a log without a name'}: ${size} entries, root ${rootHash} (${before})`,
+    ...linkLines(report),
     table(['check', 'result', 'looked at', 'meaning'], rows),
     ...sampleLines(skipped, run.sample),
   ];
@@ -29,6 +30,22 @@ export function reportLines(report: AuditReport, run: { sample: number; seconds:
   }
   const verdict = report.ok ? 'everything that was checked holds' : `${flaws.length} flaws: do not trust this log`;
   lines.push(`${verdict} (${run.seconds.toFixed(1)} s, ${perSecond} entries a second)`);
+  return lines;
+}
+
+/** How each log follows the one before, and whose word that is. */
+function linkLines({ logs, goesOnAs }: AuditReport): string[] {
+  const lines = logs.slice(1).map(({ origin, firstIndex, follows }, at) => {
+    const link = `log ${at + 1}, ${origin}, from entry ${firstIndex} on`;
+    if (!follows) return link;
+    const { cause, isAnnounced } = follows;
+    const word = isAnnounced
+      ? 'the log before was closed for it: linked both ways'
+      : `the log before was not closed: that it goes on here is the word of ${origin} alone, not of ${logs[at]!.origin}`;
+    return `${link}: ${cause}; ${word}`;
+  });
+  if (goesOnAs)
+    lines.push(`the log is closed: the market goes on as ${goesOnAs.origin}, with the key ${goesOnAs.logKey}`);
   return lines;
 }
 

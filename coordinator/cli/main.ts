@@ -26,6 +26,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
   cosign: { summary: 'cosign checkpoints of logs that only grow', load: () => import('./cosign.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },
+  log: { summary: 'list a market’s logs, close one and open the next', load: () => import('./log.js') },
   parameters: { summary: 'show a market’s parameters, or change them', load: () => import('./parameters.js') },
   simulate: {
     summary: 'search for faults, compare mechanisms, under virtual time',

@@ -1,8 +1,5 @@
 /** `understudy parameters`: shows a market's parameters, or puts a new version of them in force. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Pool } from 'pg';
 import { PARAMETERS_REASON_MAX, type Parameters, parametersSchema } from '#protocol/parameters.js';
 import { connect, DEFAULT_URL, runProgram, wholeNumber } from './commandLine.js';
 
@@ -71,21 +68,9 @@ async function change(changes: string[], reason: string, dataDir: string): Promi
   if (reason.length < 1 || reason.length > PARAMETERS_REASON_MAX) {
     throw new Error(`the reason must have 1 to ${PARAMETERS_REASON_MAX} characters`);
   }
-  const database = await openDatabase(dataDir);
-  try {
-    return await write(database.pool, dataDir, changes, reason);
-  } finally {
-    await database.close();
-  }
-}
-
-async function write(pool: Pool, dataDir: string, changes: string[], reason: string): Promise<number> {
-  const { openJournal } = await import('#journal/journal.js');
+  const { withJournal } = await import('./marketDatabase.js');
   const { parametersOf } = await import('#market/state.js');
-  const log = { error: (fields: object, message: string) => console.error(message, fields) };
-  const operatorKey = await keyOf(pool, dataDir);
-  const journal = await openJournal({ pool, operatorKey, nowMs: Date.now, log });
-  try {
+  return withJournal(dataDir, async (journal) => {
     const state = journal.state();
     const before = parametersOf(state);
     const parameters = changedParameters(before, changes);
@@ -101,49 +86,5 @@ async function write(pool: Pool, dataDir: string, changes: string[], reason: str
     }
     console.log(`version ${version} is in force (entry ${outcome.accepted.firstIndex})`);
     return 0;
-  } finally {
-    await journal.close();
-  }
-}
-
-/** PostgreSQL's code for a table that is not there: the database is not one of ours. */
-const UNDEFINED_TABLE = '42P01';
-
-/** The operator's key, which signs the log's new checkpoint: only whoever has it may change the market. */
-async function keyOf(pool: Pool, dataDir: string) {
-  const { openOperatorKey } = await import('#journal/operatorKey.js');
-  const { rows } = await pool
-    .query<{ state: { market: { origin: string; logKey: string } | null } }>('SELECT state FROM market_facts')
-    .catch((error: { code?: string }) => {
-      if (error.code === UNDEFINED_TABLE) return { rows: [] };
-      throw error;
-    });
-  const market = rows[0]?.state.market;
-  if (!market) throw new Error('this database holds no market');
-  const file = join(dataDir, 'operator-key.pem');
-  if (!existsSync(file)) throw new Error(`there is no ${file}: name the market's folder with --data-dir`);
-  const key = openOperatorKey(file, market.origin);
-  if (key.logKey !== market.logKey) throw new Error(`${file} is not the key of the market in this database`);
-  return key;
-}
-
-/** The configured server; or the embedded one of the folder, which a coordinator may be running at this moment. */
-async function openDatabase(dataDir: string): Promise<{ pool: Pool; close(): Promise<void> }> {
-  const { Pool } = await import('pg');
-  const { findRunningPostgres, startEmbeddedPostgres } = await import('#journal/embeddedPostgres.js');
-  const folder = join(dataDir, 'postgres');
-  if (!process.env.DATABASE_URL && !existsSync(join(folder, 'cluster'))) {
-    throw new Error(
-      `there is no market in ${dataDir}. Name its folder with --data-dir, or its server in DATABASE_URL.`,
-    );
-  }
-  const running = process.env.DATABASE_URL ?? (await findRunningPostgres(folder));
-  const embedded = running ? null : await startEmbeddedPostgres({ dataDir: folder });
-  const pool = new Pool({ connectionString: running ?? embedded!.databaseUrl, max: 2 });
-  pool.on('error', () => {});
-  const close = async () => {
-    await pool.end();
-    await embedded?.stop();
-  };
-  return { pool, close };
+  });
 }

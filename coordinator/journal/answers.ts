@@ -26,6 +26,7 @@ const PASSING: ReadonlySet<RejectionCode> = new Set([
   'ownerSignatureMissing',
   'challengeNeeded',
   'challengeOpen',
+  'unavailable',
 ]);
 
 /** First answers to those of the digests that were executed before. */

@@ -3,13 +3,14 @@
  * said in a sentence each; an empty list means that the tables are the fold of the log (invariants I3, I4, I5, I7).
  */
 import type { Pool, PoolClient } from 'pg';
+import { LogTrees } from '#market/logTrees.js';
 import { Replay } from '#market/replay.js';
 import type { MarketState } from '#market/state.js';
 import { wakeUpsByEntity } from '#market/wakeUps.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
-import { entryLeafHash, leafOf, stubOf } from '#protocol/log/logLeaf.js';
-import { appendLeaf, emptyFrontier, type Frontier, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
+import { leafOf, stubOf } from '#protocol/log/logLeaf.js';
+import { type Frontier, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import type { Hex } from '#protocol/units.js';
 import { type LogHead, readHead } from './loadState.js';
@@ -52,7 +53,7 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
     checkSignatures,
     onBlockCompleted: (state, blockId) => expectBlock(expected, state, blockId),
   });
-  let frontier = emptyFrontier();
+  const trees = new LogTrees();
   const tiles: TileHashes = new Map();
   const counts = new Map<string, number>();
   for (let from = 0; from < head.size; from += PAGE) {
@@ -61,12 +62,10 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
       [from, Math.min(head.size, from + PAGE)],
     );
     for (const { index, leaf } of rows) {
-      if (Number(index) !== frontier.size) problems.push(`the log has no entry ${frontier.size}`);
-      const grown = appendLeaf(frontier, entryLeafHash(leaf));
-      frontier = grown.frontier;
-      addToTiles(tiles, grown.completed);
-      const flaw = replay.pushLeaf(leaf);
+      if (Number(index) !== replay.state.size) problems.push(`the log has no entry ${replay.state.size}`);
+      const flaw = trees.flawOf(leaf) ?? replay.pushLeaf(leaf);
       if (flaw) return [...problems, flaw];
+      addToTiles(tiles, trees.append(leaf), trees.number);
     }
     problems.push(...(await compareLongEntries(client, rows)));
     problems.push(...(await comparePostings(client, rows)));
@@ -76,7 +75,7 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
   }
   const divergence = replay.end();
   if (divergence) return [...problems, `entry ${divergence.index} (${divergence.type}): ${divergence.explanation}`];
-  problems.push(...checkHead(head, frontier), ...(await compareTiles(client, tiles, () => true)));
+  problems.push(...checkHead(head, replay.state, trees.frontier), ...(await compareTiles(client, tiles, () => true)));
   for (const blockId of replay.state.blocks.keys()) expectBlock(expected, replay.state, blockId);
   expectParties(expected, replay.state);
   problems.push(...(await compareRows(client, expected, counts)), ...(await countRows(client, counts)));
@@ -85,11 +84,15 @@ async function check(client: PoolClient, checkSignatures: boolean): Promise<stri
   return problems;
 }
 
-function checkHead(head: LogHead, frontier: Frontier): string[] {
+function checkHead(head: LogHead, state: MarketState, frontier: Frontier): string[] {
   const problems: string[] = [];
   const { size } = frontier;
   const rootHash = rootOf(frontier);
-  if (head.size !== size) problems.push(`the head says ${head.size} entries, the log has ${size}`);
+  if (head.size !== state.size) problems.push(`the head says ${head.size} entries, the log has ${state.size}`);
+  if (head.firstIndex !== state.logFirstIndex || head.number !== state.earlierLogs.length) {
+    const words = `log ${state.earlierLogs.length} from entry ${state.logFirstIndex} on`;
+    problems.push(`the head says log ${head.number} from entry ${head.firstIndex} on, it is ${words}`);
+  }
   if (!Buffer.concat(head.frontier.hashes).equals(Buffer.concat(frontier.hashes))) {
     problems.push('the head does not have the hashes that the tree grows from');
   }
@@ -175,13 +178,13 @@ async function countRows(client: PoolClient, counts: Map<string, number>): Promi
   return problems;
 }
 
-/** Hashes of tiles that were not compared yet, by `level/index`. */
+/** Hashes of tiles that were not compared yet, by `log/level/index`. */
 type TileHashes = Map<string, Uint8Array[]>;
 
-function addToTiles(tiles: TileHashes, nodes: TreeNode[]): void {
+function addToTiles(tiles: TileHashes, nodes: TreeNode[], log: number): void {
   for (const { level, index, hash } of nodes) {
     if (level % TILE_LEVELS !== 0) continue;
-    const key = `${level / TILE_LEVELS}/${Math.floor(index / TILE_HASHES)}`;
+    const key = `${log}/${level / TILE_LEVELS}/${Math.floor(index / TILE_HASHES)}`;
     tiles.set(key, [...(tiles.get(key) ?? []), hash]);
   }
 }
@@ -197,7 +200,7 @@ async function compareTiles(
     if (!due(hashes)) continue;
     tiles.delete(key);
     const { rows } = await client.query<{ hashes: Buffer }>(
-      'SELECT hashes FROM log_tiles WHERE level = $1 AND index = $2',
+      'SELECT hashes FROM log_tiles WHERE log_number = $1 AND level = $2 AND index = $3',
       key.split('/'),
     );
     if (!rows[0]?.hashes.equals(Buffer.concat(hashes))) problems.push(`tile ${key} is not that of the log`);

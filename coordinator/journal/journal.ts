@@ -10,22 +10,22 @@ import type { Pool, PoolClient } from 'pg';
 import type { Command, CommandOf } from '#market/command.js';
 import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
+import { logsOf } from '#market/logChain.js';
 import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
 import { type WakeUp, wakeUpsByEntity } from '#market/wakeUps.js';
 import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
-import { signCheckpoint } from '#protocol/log/checkpoint.js';
-import { entryLeafHash } from '#protocol/log/logLeaf.js';
-import { appendLeaf, emptyFrontier, type Frontier, rootOf } from '#protocol/log/merkleTree.js';
+import type { LogName } from '#protocol/logLink.js';
 import type { Hex } from '#protocol/units.js';
 import { isFinal, knownAnswers } from './answers.js';
-import type { CommittedEntry, Journal, Outcome, PrivateRows } from './journalPort.js';
+import type { CommittedEntry, Journal, LogTree, Outcome, PrivateRows } from './journalPort.js';
+import { JournalReads } from './journalReads.js';
 import { type LogHead, loadState, readHead } from './loadState.js';
-import { readConsistencyProof, readInclusionProof } from './logProofs.js';
-import type { OperatorKey } from './operatorKey.js';
+import type { OperatorKey, OperatorKeys } from './operatorKey.js';
+import { PresentTree } from './presentTree.js';
 import { keepPrivate, readSealedBids } from './privateRows.js';
 import { nothingTouched, touch, wakeUpsOfTouched } from './projection.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction, isConnectionError } from './transaction.js';
 import { type BatchWrites, completedBlocks, noWrites, writeBatch } from './writeBatch.js';
 
 /** Most commands that may wait for the writer. */
@@ -45,7 +45,7 @@ export class JournalError extends Error {
 
 export interface JournalOptions {
   pool: Pool;
-  operatorKey: OperatorKey;
+  keys: OperatorKeys;
   nowMs: () => number;
   log: { error(fields: object, message: string): void };
   /** Told of wake-ups that a commit has added, for the bells. */
@@ -67,10 +67,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   return writer;
 }
 
-class Writer implements Journal {
+class Writer extends JournalReads implements Journal {
   private live: MarketState = emptyState();
-  private frontier: Frontier = emptyFrontier();
-  private newestCheckpoint = '';
+  private readonly tree = new PresentTree();
   private wakeUps = new Map<string, WakeUp[]>();
   private stale = false;
   /** Entries that listeners have been told of: all of them are committed, unlike what a running batch has evolved. */
@@ -83,6 +82,7 @@ class Writer implements Journal {
   private readonly options: JournalOptions;
 
   constructor(options: JournalOptions) {
+    super(options.pool);
     this.options = options;
   }
 
@@ -94,8 +94,8 @@ class Writer implements Journal {
     return this.announced;
   }
 
-  sign(bytes: Uint8Array): Uint8Array {
-    return this.options.operatorKey.sign(bytes);
+  sign(log: LogName, bytes: Uint8Array): Uint8Array | null {
+    return this.options.keys.of(log)?.sign(bytes) ?? null;
   }
 
   onCommitted(listener: (entries: CommittedEntry[]) => void): () => void {
@@ -120,49 +120,60 @@ class Writer implements Journal {
 
   /** Loads the live state from the tables, or the empty one before the first entry. */
   async load(): Promise<void> {
-    await inTransaction(this.options.pool, 'REPEATABLE READ', async (client) => {
+    await inTransaction(this.pool, 'REPEATABLE READ', async (client) => {
       await client.query(
         `INSERT INTO log_head (id, size, last_at_ms, frontier, checkpoint) VALUES (1, 0, 0, '', '')
          ON CONFLICT DO NOTHING`,
       );
     });
-    await inTransaction(this.options.pool, 'REPEATABLE READ', (client) => this.reload(client));
+    await inTransaction(this.pool, 'REPEATABLE READ', (client) => this.reload(client));
   }
 
   /** Folds what other replicas have committed since the last batch. Cheap when there is nothing. */
   async catchUp(): Promise<void> {
     await this.exclusively(async () => {
-      const head = await readHead(this.options.pool, false);
+      const head = await readHead(this.pool, false);
       if (!head || (!this.stale && head.size === this.live.size)) return;
-      await inTransaction(this.options.pool, 'REPEATABLE READ', async (client) => {
+      await inTransaction(this.pool, 'REPEATABLE READ', async (client) => {
         const now = (await readHead(client, false)) as LogHead;
         await this.follow(client, now);
       });
     });
   }
 
-  async readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]> {
-    const { rows } = await this.options.pool.query(
-      'SELECT index, leaf FROM entries WHERE index >= $1 AND index < $1::bigint + $2::int ORDER BY index',
-      [from, limit],
-    );
-    return rows.map(({ index, leaf }) => ({ index: Number(index), leaf }));
-  }
-
-  async sealedBids(digests: Hex[]) {
-    return readSealedBids(this.options.pool, digests);
-  }
-
   async checkpoint(): Promise<string> {
-    return (await readHead(this.options.pool, false))?.checkpoint ?? this.newestCheckpoint;
+    return (await readHead(this.pool, false))?.checkpoint ?? this.tree.checkpoint;
   }
 
-  async inclusionProof(index: number, treeSize: number) {
-    return readInclusionProof(this.options.pool, index, treeSize);
+  async logs(): Promise<LogTree[]> {
+    const head = await readHead(this.pool, false);
+    if (!head) return [];
+    if (head.number > this.live.earlierLogs.length) await this.catchUp();
+    const views = logsOf(this.live);
+    const earlier = this.live.earlierLogs.map(({ checkpoint }, number) => ({ view: views[number]!, checkpoint }));
+    const present = views[head.number];
+    return present ? [...earlier.slice(0, head.number), { view: present, checkpoint: head.checkpoint }] : earlier;
   }
 
-  async consistencyProof(fromSize: number, toSize: number) {
-    return readConsistencyProof(this.options.pool, fromSize, toSize);
+  async rotate(next: LogName, reason: string): Promise<Outcome> {
+    if (this.closed) throw new JournalError('the journal is closed');
+    let outcome: Outcome | undefined;
+    await this.exclusively(async () => {
+      const done = await this.transact(async () => {
+        const writes = noWrites(nothingTouched());
+        outcome = this.decideAlone({ kind: 'closeLog', next, reason }, writes);
+        if (!outcome.ok) return writes;
+        const previous = { size: this.tree.size, ...this.tree.sign(this.key()) };
+        const opened = this.decideAlone({ kind: 'openLog', cause: 'rotation', ...next, previous }, writes);
+        if (!opened.ok) throw new Error(`the next log cannot be opened: ${opened.rejection.detail}`);
+        return writes;
+      });
+      this.afterCommit(done.committed, done.fresh);
+    }).catch((cause) => {
+      this.stale = true;
+      throw new JournalError('the log could not be closed', { cause });
+    });
+    return outcome!;
   }
 
   /** One thing at a time: a batch or a catch-up. */
@@ -199,21 +210,36 @@ class Writer implements Journal {
   }
 
   private async runBatch(batch: Waiting[]): Promise<void> {
-    let committed: CommittedEntry[] = [];
-    let fresh: WakeUp[] = [];
     const outcomes: Outcome[] = [];
-    await inTransaction(this.options.pool, 'READ COMMITTED', async (client) => {
-      const head = (await readHead(client, true)) as LogHead;
-      await this.follow(client, head);
-      const writes = await this.decideAll(client, batch, outcomes);
-      committed = writes.entries;
-      if (writes.entries.length > 0 || writes.answers.length > 0) {
-        fresh = await writeBatch(client, this.live, writes, this.wakeUps);
-        await this.writeHead(client);
-      }
-    });
+    const { committed, fresh } = await this.transact((client) => this.decideAll(client, batch, outcomes));
     for (const [index, one] of batch.entries()) one.resolve(outcomes[index]!);
     this.afterCommit(committed, fresh);
+  }
+
+  /** One transaction at the locked head: decides on the newest state, and writes what that leads to. */
+  private async transact(
+    decideOn: (client: PoolClient) => Promise<BatchWrites>,
+  ): Promise<{ committed: CommittedEntry[]; fresh: WakeUp[] }> {
+    let committed: CommittedEntry[] = [];
+    let fresh: WakeUp[] = [];
+    await inTransaction(this.pool, 'READ COMMITTED', async (client) => {
+      await this.follow(client, (await readHead(client, true)) as LogHead);
+      const writes = await decideOn(client);
+      committed = writes.entries;
+      if (writes.entries.length === 0 && writes.answers.length === 0) return;
+      fresh = await writeBatch(client, this.live, writes, this.wakeUps);
+      this.tree.sign(this.key());
+      await this.tree.writeHead(client, this.live.lastAtMs);
+    });
+    return { committed, fresh };
+  }
+
+  /** The key of the present log. Throws when it is not here: the market then goes on elsewhere. */
+  private key(): OperatorKey {
+    const { market } = this.live;
+    const key = market && this.options.keys.of(market);
+    if (!key) throw new Error(`the key of the log ${market?.origin} is not here`);
+    return key;
   }
 
   /** The batch is durable and answered: nothing in here may make it count as failed. */
@@ -260,15 +286,19 @@ class Writer implements Journal {
   ): Promise<Outcome> {
     const atMs = this.now();
     const complete = command.kind === 'closeRound' ? await this.attachBids(client, command, sealed) : command;
-    const decision = decide(this.live, complete, atMs);
+    const outcome = this.decideAlone(complete, writes, atMs, digest ?? ZERO_DIGEST);
+    if (!outcome.ok || outcome.accepted.entryCount === 0) return outcome;
+    keepPrivate(command, privateRows, outcome.accepted.firstIndex, writes, sealed);
+    return outcome;
+  }
+
+  /** Decides a command that needs nothing beside the state, and appends what it leads to. */
+  private decideAlone(command: Command, writes: BatchWrites, atMs = this.now(), digest = ZERO_DIGEST): Outcome {
+    const decision = decide(this.live, command, atMs);
     if (!decision.ok) return decision;
     const firstIndex = this.live.size;
     for (const entry of decision.entries) this.append(entry, writes);
-    if (decision.entries.length > 0) keepPrivate(command, privateRows, firstIndex, writes, sealed);
-    return {
-      ok: true,
-      accepted: { digest: digest ?? ZERO_DIGEST, firstIndex, entryCount: decision.entries.length, atMs },
-    };
+    return { ok: true, accepted: { digest, firstIndex, entryCount: decision.entries.length, atMs } };
   }
 
   private append(entry: Entry, writes: BatchWrites): void {
@@ -276,9 +306,8 @@ class Writer implements Journal {
     const index = this.live.size;
     evolve(this.live, entry);
     touch(writes.touched, this.live, entry);
-    const grown = appendLeaf(this.frontier, entryLeafHash(leaf));
-    this.frontier = grown.frontier;
-    writes.treeNodes.push(...grown.completed);
+    if (entry.type === 'logOpened') this.tree.beginNext(index);
+    writes.treeNodes.push(...this.tree.append(leaf));
     writes.entries.push({ index, entry, leaf });
   }
 
@@ -295,19 +324,6 @@ class Writer implements Journal {
     return { ...command, bids: digests.flatMap((digest) => sealed.get(digest) ?? []) };
   }
 
-  private async writeHead(client: PoolClient): Promise<void> {
-    const { origin, verifierKey } = this.options.operatorKey;
-    const rootHash = rootOf(this.frontier);
-    const signer = { key: verifierKey, sign: (bytes: Uint8Array) => this.sign(bytes) };
-    this.newestCheckpoint = signCheckpoint({ origin, size: this.live.size, rootHash, extensionLines: [] }, [signer]);
-    await client.query('UPDATE log_head SET size = $1, last_at_ms = $2, frontier = $3, checkpoint = $4 WHERE id = 1', [
-      this.live.size,
-      this.live.lastAtMs,
-      Buffer.concat(this.frontier.hashes),
-      this.newestCheckpoint,
-    ]);
-  }
-
   /** Brings the live state to the head: by folding the missing entries, or anew when it cannot be trusted. */
   private async follow(client: PoolClient, head: LogHead): Promise<void> {
     if (this.stale) {
@@ -322,7 +338,7 @@ class Writer implements Journal {
       if (rows.length === 0) throw new Error(`the log has a gap at ${this.live.size}`);
       this.foldForeign(rows.map(({ leaf }) => leaf));
     }
-    this.frontier = head.frontier;
+    this.tree.load(head);
   }
 
   private foldForeign(leaves: string[]): void {
@@ -349,8 +365,7 @@ class Writer implements Journal {
     const head = (await readHead(client, false)) as LogHead;
     const from = this.announced;
     this.live = await loadState(client, head);
-    this.frontier = head.frontier;
-    this.newestCheckpoint = head.checkpoint;
+    this.tree.load(head);
     this.wakeUps = wakeUpsByEntity(this.live);
     const wasStale = this.stale;
     this.stale = false;
@@ -382,10 +397,4 @@ class Writer implements Journal {
       }
     }
   }
-}
-
-/** Errors of the connection concern the whole batch, not one of its commands. */
-function isConnectionError(error: unknown): boolean {
-  const code = (error as { code?: string } | null)?.code ?? '';
-  return code.startsWith('08') || code.startsWith('57') || /^E[A-Z]+$/.test(code);
 }

@@ -4,6 +4,7 @@
 import type { Command, SignedCommand } from '#market/command.js';
 import type { MarketState } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
+import type { LogName, LogView } from '#protocol/logLink.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Rejection } from '#protocol/rejections.js';
 import type { Hex } from '#protocol/units.js';
@@ -27,6 +28,12 @@ export interface PrivateRows {
   challengeProof?: { publicSignals: string[]; zkProof: Record<string, unknown> };
 }
 
+/** A log with its newest checkpoint, a signed note. */
+export interface LogTree {
+  view: LogView;
+  checkpoint: string;
+}
+
 export interface Journal {
   /**
    * Executes a command: decided, written and durable before the answer. A command with a digest that was executed
@@ -46,13 +53,17 @@ export interface Journal {
   sealedBids(digests: Hex[]): Promise<SignedCommand<Bid>[]>;
   /** Entries from an index on, oldest first. */
   readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]>;
-  /** The newest checkpoint, a signed note. */
+  /** All logs of the market, oldest first, as they stand in the database; the last one is the present one. */
+  logs(): Promise<LogTree[]>;
+  /** The newest checkpoint of the present log, a signed note. */
   checkpoint(): Promise<string>;
-  /** Hashes (hex) of the inclusion proof of an entry in the tree of `treeSize`; null when it is not in it. */
-  inclusionProof(index: number, treeSize: number): Promise<{ leafHash: string; path: string[] } | null>;
-  /** Hashes (hex) of the consistency proof; null when a size is not within the log. */
-  consistencyProof(fromSize: number, toSize: number): Promise<string[] | null>;
-  /** Signs bytes with the operator's Ed25519 key: receipts. */
-  sign(bytes: Uint8Array): Uint8Array;
+  /** Hashes (hex) of the inclusion proof of a log's leaf in its tree of `treeSize`; null when it is not in it. */
+  inclusionProof(log: number, index: number, treeSize: number): Promise<{ leafHash: string; path: string[] } | null>;
+  /** Hashes (hex) of the consistency proof of a log; null when a size is not within it. */
+  consistencyProof(log: number, fromSize: number, toSize: number): Promise<string[] | null>;
+  /** Signs bytes with the Ed25519 key of one of the market's logs: receipts. Null when this machine does not have it. */
+  sign(log: LogName, bytes: Uint8Array): Uint8Array | null;
+  /** Closes the log and opens the next one, in one transaction. Throws as {@link execute} does. */
+  rotate(next: LogName, reason: string): Promise<Outcome>;
   close(): Promise<void>;
 }

@@ -90,10 +90,15 @@ export function afterGaps(journal: Journal, signs: Pick<LifeSigns, 'settled'>): 
     catchUp: () => journal.catchUp(),
     sealedBids: (digests) => journal.sealedBids(digests),
     readEntries: (from, limit) => journal.readEntries(from, limit),
+    logs: () => journal.logs(),
     checkpoint: () => journal.checkpoint(),
-    inclusionProof: (index, treeSize) => journal.inclusionProof(index, treeSize),
-    consistencyProof: (fromSize, toSize) => journal.consistencyProof(fromSize, toSize),
-    sign: (bytes) => journal.sign(bytes),
+    inclusionProof: (...place) => journal.inclusionProof(...place),
+    consistencyProof: (...sizes) => journal.consistencyProof(...sizes),
+    sign: (log, bytes) => journal.sign(log, bytes),
+    rotate: async (...next) => {
+      await signs.settled();
+      return journal.rotate(...next);
+    },
     close: () => journal.close(),
   };
 }

@@ -18,9 +18,13 @@ import type { JobView } from '#protocol/views.js';
 import { jobFromView, type marketFactsOf, type RoundRow, roundFromRow } from './projection.js';
 import { loadSettlement, type SettlementFacts } from './settlementRows.js';
 
-/** Where the log ends. */
+/** Where the newest log ends. */
 export interface LogHead {
+  /** Entries of the market. */
   size: number;
+  /** Which log it is, from 0, and the index of its first entry. */
+  number: number;
+  firstIndex: number;
   lastAtMs: number;
   frontier: Frontier;
   checkpoint: string;
@@ -29,15 +33,20 @@ export interface LogHead {
 /** Reads the log's head; with `lock`, as its writer until the transaction ends. */
 export async function readHead(client: Pick<PoolClient, 'query'>, lock: boolean): Promise<LogHead | null> {
   const { rows } = await client.query(
-    `SELECT size, last_at_ms, frontier, checkpoint FROM log_head WHERE id = 1 ${lock ? 'FOR UPDATE' : ''}`,
+    `SELECT size, log_number, first_index, last_at_ms, frontier, checkpoint FROM log_head WHERE id = 1 ${lock ? 'FOR UPDATE' : ''}`,
   );
   const row = rows[0];
   if (!row) return null;
   const bytes = new Uint8Array(row.frontier as Buffer);
   const hashes: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += 32) hashes.push(bytes.slice(at, at + 32));
-  const size = Number(row.size);
-  return { size, lastAtMs: Number(row.last_at_ms), frontier: { size, hashes }, checkpoint: row.checkpoint };
+  const [size, number, firstIndex] = [row.size, row.log_number, row.first_index].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const frontier = { size: size - firstIndex, hashes };
+  return { size, number, firstIndex, lastAtMs: Number(row.last_at_ms), frontier, checkpoint: row.checkpoint };
 }
 
 /** Loads everything that is live: all accounts, provers and circuits, and the blocks that are not completed. */

@@ -61,11 +61,12 @@ export function touch(touched: Touched, state: MarketState, entry: Entry): void 
   switch (entry.type) {
     case 'marketOpened':
     case 'parametersSet':
+    case 'logClosed':
       touched.market = true;
       break;
+    case 'logOpened':
     case 'coordinatorStarted':
-      touched.market = true;
-      touchOpen(touched, state, entry.gapMs);
+      touchOpen(touched, state, entry);
       break;
     case 'circuitRegistered':
       touched.circuits.add(entry.circuitId);
@@ -203,7 +204,17 @@ function wakeUpsOfTouchedChain({ market, chain }: Touched, { settlement }: Marke
 }
 
 /** A gap of the coordinator shifts the due times of all that is open; even a short one excuses who had to show something. */
-function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
+function touchOpen(
+  touched: Touched,
+  state: MarketState,
+  entry: EntryOf<'coordinatorStarted'> | EntryOf<'logOpened'>,
+): void {
+  touched.market = true;
+  if (entry.type === 'logOpened') {
+    touchAllOpen(touched, state);
+    return;
+  }
+  const { gapMs } = entry;
   for (const round of state.rounds.values()) {
     if (gapMs > 0 ? round.clearedAtMs === null : isRevealing(round)) touched.rounds.add(round.roundId);
   }
@@ -212,6 +223,13 @@ function touchOpen(touched: Touched, state: MarketState, gapMs: number): void {
     if (isTouched) touched.jobs.add(job.jobId);
   }
   if (gapMs === 0) return;
+  for (const [key, { status }] of state.challenges) if (status === 'open') touched.challenges.add(key);
+}
+
+/** A next log may begin with all that is open anew. */
+function touchAllOpen(touched: Touched, state: MarketState): void {
+  for (const { roundId, clearedAtMs } of state.rounds.values()) if (clearedAtMs === null) touched.rounds.add(roundId);
+  for (const { jobId, status } of state.jobs.values()) if (status !== 'ended') touched.jobs.add(jobId);
   for (const [key, { status }] of state.challenges) if (status === 'open') touched.challenges.add(key);
 }
 
@@ -295,7 +313,10 @@ export function roundFromRow(row: RoundRow, { bids, opened }: Pick<Round, 'bids'
 /** The facts of the market that stand in no other table. */
 export function marketFactsOf(state: MarketState) {
   const { market, parametersVersion, parameters, startedAtMs, gapEndedAtMs, silentSinceMs } = state;
+  const { earlierLogs, logFirstIndex, closedFor, importedAtMs } = state;
   const settlement = settlementFactsOf(state.settlement);
-  const facts = { market, parametersVersion, parameters: [...parameters], startedAtMs, gapEndedAtMs, silentSinceMs };
+  const logs = { earlierLogs, logFirstIndex, closedFor, importedAtMs };
+  const moments = { startedAtMs, gapEndedAtMs, silentSinceMs };
+  const facts = { market, ...logs, parametersVersion, parameters: [...parameters], ...moments };
   return settlement ? { ...facts, settlement } : facts;
 }

@@ -24,3 +24,9 @@ export async function inTransaction(
     client.release(broken);
   }
 }
+
+/** Errors of the connection concern the whole batch, not one of its commands. */
+export function isConnectionError(error: unknown): boolean {
+  const code = (error as { code?: string } | null)?.code ?? '';
+  return code.startsWith('08') || code.startsWith('57') || /^E[A-Z]+$/.test(code);
+}

@@ -4,10 +4,10 @@ import { type MarketState, type OpenedBid, recordKey } from '#market/state.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { ENTRY_BYTES_MAX } from '#protocol/log/entryBundle.js';
 import { leafOf, stubOf } from '#protocol/log/logLeaf.js';
-import type { TreeNode } from '#protocol/log/merkleTree.js';
 import type { Bid, BidCommitment } from '#protocol/messages.js';
 import { blockIdOf, type Hex } from '#protocol/units.js';
 import type { CommittedEntry } from './journalPort.js';
+import type { LogNode } from './presentTree.js';
 import { jobToView, marketFactsOf, roundToRow, type Touched, wakeUpsOfTouched } from './projection.js';
 import { writeSettlement } from './settlementRows.js';
 
@@ -18,7 +18,7 @@ const BYTES_PER_UNIT_MAX = 3;
 export interface BatchWrites {
   entries: CommittedEntry[];
   touched: Touched;
-  treeNodes: TreeNode[];
+  treeNodes: LogNode[];
   answers: { digest: Hex; kind: string; atMs: number; answer: unknown }[];
   sealedBids: { digest: Hex; entryIndex: number; message: Bid; signature: Hex }[];
   bidCommitments: ({ digest: Hex; entryIndex: number } & BidCommitment)[];
@@ -85,12 +85,12 @@ async function writeEntries(client: PoolClient, entries: CommittedEntry[]): Prom
 }
 
 /** Appends the hashes of complete subtrees at tile levels (every eighth level of the tree) to their tiles. */
-async function writeTiles(client: PoolClient, nodes: TreeNode[]): Promise<void> {
-  const tiles = new Map<string, { level: number; index: number; hashes: Uint8Array[] }>();
-  for (const { level, index, hash } of nodes) {
+async function writeTiles(client: PoolClient, nodes: LogNode[]): Promise<void> {
+  const tiles = new Map<string, { log: number; level: number; index: number; hashes: Uint8Array[] }>();
+  for (const { log, level, index, hash } of nodes) {
     if (level % 8 !== 0) continue;
-    const tile = { level: level / 8, index: Math.floor(index / 256) };
-    const key = `${tile.level}/${tile.index}`;
+    const tile = { log, level: level / 8, index: Math.floor(index / 256) };
+    const key = `${log}/${tile.level}/${tile.index}`;
     const found = tiles.get(key) ?? { ...tile, hashes: [] };
     found.hashes.push(hash);
     tiles.set(key, found);
@@ -98,10 +98,15 @@ async function writeTiles(client: PoolClient, nodes: TreeNode[]): Promise<void> 
   if (tiles.size === 0) return;
   const list = [...tiles.values()];
   await client.query(
-    `INSERT INTO log_tiles (level, index, hashes)
-     SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])
-     ON CONFLICT (level, index) DO UPDATE SET hashes = log_tiles.hashes || excluded.hashes`,
-    [list.map(({ level }) => level), list.map(({ index }) => index), list.map(({ hashes }) => Buffer.concat(hashes))],
+    `INSERT INTO log_tiles (log_number, level, index, hashes)
+     SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bytea[])
+     ON CONFLICT (log_number, level, index) DO UPDATE SET hashes = log_tiles.hashes || excluded.hashes`,
+    [
+      list.map(({ log }) => log),
+      list.map(({ level }) => level),
+      list.map(({ index }) => index),
+      list.map(({ hashes }) => Buffer.concat(hashes)),
+    ],
   );
 }
 

@@ -3,6 +3,7 @@
  * door and known by its digest; the others come from wake-ups, the verifier and the coordinator itself.
  */
 import type { Entry, EntryOf } from '#protocol/entries.js';
+import type { LogCause, LogName, PreviousLog } from '#protocol/logLink.js';
 import type {
   Bid,
   BidCommitment,
@@ -44,6 +45,10 @@ export type Command =
   | { kind: 'openMarket'; market: Omit<EntryOf<'marketOpened'>, 'type' | 'atMs'> }
   | { kind: 'setParameters'; version: number; parameters: Parameters; reason: string }
   | { kind: 'startCoordinator'; lastSignMs: number; cause: 'start' | 'stall' }
+  /** Ends the log: the next one has this origin and key. */
+  | { kind: 'closeLog'; next: LogName; reason: string }
+  /** Begins the next log; `previous` is the one before, as its checkpoint signs it. */
+  | ({ kind: 'openLog'; cause: LogCause; previous: Pick<PreviousLog, 'size' | 'rootHash' | 'checkpoint'> } & LogName)
   | { kind: 'registerCircuit'; circuit: Circuit; registration: Signed<CircuitRegistration> | null }
   | { kind: 'deposit'; account: Address; amountWei: bigint; source: 'faucet'; reference: string }
   | SettlementCommand

@@ -2,6 +2,7 @@
  * `decide(state, command, nowMs)`: what a command leads to. Pure: reads no clock, no randomness, no I/O; changes
  * nothing. Coordinator, auditor, simulator and tests call this one function.
  */
+import { reject } from '#protocol/rejections.js';
 import type { Command, CommandKind, CommandOf, Decision } from './command.js';
 import { recordChallenge, requestChallenge, submitChallenge } from './commands/challenge.js';
 import { closeRound } from './commands/closeRound.js';
@@ -9,6 +10,7 @@ import { commitBid, openBid, sealBids } from './commands/commitBid.js';
 import { activateBackup, missLease, predictMiss } from './commands/cover.js';
 import { expireJob, giveUp, recordVerdict, submitProof } from './commands/deliver.js';
 import { noteInput, recordWitness } from './commands/faults.js';
+import { closeLog, openLog } from './commands/nextLog.js';
 import { openMarket, startCoordinator } from './commands/openMarket.js';
 import { placeBid } from './commands/placeBid.js';
 import { commitToPool, openPool } from './commands/pool.js';
@@ -27,6 +29,8 @@ const DECIDERS: Deciders = {
   openMarket,
   setParameters,
   startCoordinator,
+  closeLog,
+  openLog,
   registerCircuit,
   deposit,
   registerProver,
@@ -59,6 +63,9 @@ const DECIDERS: Deciders = {
  * @returns the entries to append, none when there is nothing left to do, or a rejection
  */
 export function decide(state: MarketState, command: Command, nowMs: number): Decision {
+  if (state.closedFor && command.kind !== 'openLog') {
+    return reject('unavailable', `the log is closed; the market goes on as ${state.closedFor.origin}`);
+  }
   const decider = DECIDERS[command.kind] as (state: MarketState, command: Command, nowMs: number) => Decision;
   return decider(state, command, nowMs);
 }

@@ -6,9 +6,9 @@ import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import type { Posting } from '#protocol/ledger.js';
 import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { beginAssignment } from './beginAssignment.js';
-import { isRevealing } from './commitReveal.js';
 import { jobDeadlines } from './dependencies.js';
-import { silentSinceMs } from './downtime.js';
+import { foldGap, shiftAssignment } from './gapFold.js';
+import { foldLogOpened } from './nextLogFold.js';
 import {
   claimOf,
   excusedByPool,
@@ -16,7 +16,6 @@ import {
   foldEscalation,
   foldPoolCommitted,
   foldPoolOpened,
-  shiftPool,
   spend,
 } from './poolFold.js';
 import { recordOutcomes, recordProving } from './record.js';
@@ -284,38 +283,13 @@ const EVOLVERS: Evolvers = {
     state.blocks.get(blockId)!.completedAtMs = atMs;
     foldSetBlock(state, blockId, atMs);
   },
-  coordinatorStarted: (state, { gapMs, lastSignMs, atMs }) => {
-    state.silentSinceMs = silentSinceMs(state, lastSignMs);
-    state.startedAtMs = atMs;
-    for (const round of state.rounds.values()) if (isRevealing(round)) excuseReveals(round, lastSignMs, gapMs);
-    for (const job of state.jobs.values()) if (job.status !== 'ended') shiftPool(state, job, gapMs, atMs);
-    if (gapMs === 0) return;
-    state.gapEndedAtMs = atMs;
-    for (const round of state.rounds.values()) if (round.clearedAtMs === null) round.closesAtMs += gapMs;
-    for (const challenge of state.challenges.values()) {
-      if (challenge.status === 'open' && challenge.dueMs >= atMs - gapMs) challenge.dueMs += gapMs;
-    }
-    for (const job of state.jobs.values()) {
-      if (job.status !== 'awarded') continue;
-      for (const side of [job.primary, job.backup]) {
-        if (!side) continue;
-        if (side.inputRefusedAtMs !== null) side.inputRefusedAtMs = Math.min(side.inputRefusedAtMs + gapMs, atMs);
-        shiftAssignment(side, gapMs, atMs);
-      }
-      if (job.backupStartMs !== null) job.backupStartMs += gapMs;
-    }
+  coordinatorStarted: foldGap,
+  logClosed: (state, { next }) => {
+    state.closedFor = next;
   },
+  logOpened: foldLogOpened,
   ...SETTLEMENT_EVOLVERS,
 };
-
-/** Gives an assignment the time back that the coordinator cost it, unless it was due before that time began. */
-function shiftAssignment(side: Assignment, lostMs: number, atMs: number): void {
-  if (side.dueMs >= atMs - lostMs) side.dueMs += lostMs;
-  if (side.spentAtMs !== null && side.spentAtMs >= atMs - lostMs) side.spentAtMs += lostMs;
-  // What counts as proving time begins later too.
-  if (side.activeSinceMs !== null) side.activeSinceMs = Math.min(side.activeSinceMs + lostMs, atMs);
-  if (side.freeFromMs >= atMs - lostMs) side.freeFromMs += lostMs;
-}
 
 /** A prover's newest commitment counts, and takes a new place in the order. */
 function placeCommitment(state: MarketState, roundId: string, prover: Address, commitment: Hex): void {
@@ -338,12 +312,6 @@ function newRoundBids() {
     clearedEntryIndex: null,
     escalations: [],
   };
-}
-
-/** Bids could not be opened while the coordinator was away: there is as much time more, and nobody is charged. */
-function excuseReveals(round: Round, lastSignMs: number, gapMs: number): void {
-  if (lastSignMs <= round.revealsUntilMs!) round.revealExcused = true;
-  round.revealsUntilMs! += gapMs;
 }
 
 type SubmittedJob = Pick<Job, 'jobId' | 'publicSignals' | 'inputHash' | 'after' | 'deadlineMs' | 'parametersVersion'>;

@@ -172,6 +172,9 @@ export class Replay {
       return ['a log begins with marketOpened', { kind: 'impossible' }];
     }
     const isFirst = this.expected.length === 0;
+    if (this.state.closedFor && entry.type !== 'logOpened') {
+      return ['nothing follows logClosed but the opening of the next log', { kind: 'impossible' }];
+    }
     if (isFirst) {
       const flaw = this.options.checkSignatures ? signatureFlaw(entry, this.digest) : null;
       if (flaw) return [flaw, { kind: 'signature' }];
@@ -227,6 +230,13 @@ export class Replay {
       }
       case 'coordinatorStarted':
         return { kind: 'startCoordinator', lastSignMs: entry.lastSignMs, cause: entry.cause };
+      case 'logClosed':
+        return { kind: 'closeLog', next: entry.next, reason: entry.reason };
+      case 'logOpened': {
+        const { cause, origin, logKey } = entry;
+        const { size, rootHash, checkpoint } = entry.previous;
+        return { kind: 'openLog', cause, origin, logKey, previous: { size, rootHash, checkpoint } };
+      }
       case 'circuitRegistered': {
         const { type: _type, atMs: _atMs, registration, ...circuit } = entry;
         return { kind: 'registerCircuit', circuit, registration };

@@ -5,9 +5,11 @@
 import type { DeliveryRole, EntryOf, GiveUpExcuse, Role } from '#protocol/entries.js';
 import type { Escalation } from '#protocol/escalation.js';
 import type { Posting } from '#protocol/ledger.js';
+import type { LogName } from '#protocol/logLink.js';
 import type { Bid, BlockRequest, Sealing } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
+import type { EarlierLog } from './logChain.js';
 import type { Settlement } from './settlement.js';
 
 export interface Circuit {
@@ -260,6 +262,13 @@ export interface MarketState {
   size: number;
   lastAtMs: number;
   market: Market | null;
+  /** The logs before the present one, oldest first; and which entry the present one begins with. */
+  earlierLogs: EarlierLog[];
+  logFirstIndex: number;
+  /** Set when the log has been closed for a next one: nothing else may follow in it. */
+  closedFor: LogName | null;
+  /** When the market was last carried on from an export; 0 if never. */
+  importedAtMs: number;
   parametersVersion: number;
   /** Every version: rounds and their jobs keep to the one that they opened under. */
   parameters: Map<number, Parameters>;
@@ -291,6 +300,10 @@ export function emptyState(): MarketState {
     size: 0,
     lastAtMs: 0,
     market: null,
+    earlierLogs: [],
+    logFirstIndex: 0,
+    closedFor: null,
+    importedAtMs: 0,
     parametersVersion: 0,
     parameters: new Map(),
     startedAtMs: 0,

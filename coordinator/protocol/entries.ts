@@ -9,6 +9,7 @@ import { escalationSchema, expiryReasonSchema, noAwardReasonSchema } from './esc
 import { explanationSchema, unmetDemandSchema } from './explanations.js';
 import { AFTER_MAX } from './jobsFile.js';
 import { postings } from './ledger.js';
+import { logClosedShape, logOpenedShape } from './logLink.js';
 import {
   bidCommitmentSchema,
   bidSchema,
@@ -343,6 +344,10 @@ export const ENTRY_SCHEMAS = {
     gapMs: durationMsSchema,
     cause: z.enum(['start', 'stall']),
   }),
+  /** The last entry of its log: the market goes on in the one that it names. */
+  logClosed: entry('logClosed', logClosedShape),
+  /** The first entry of a log that follows another; an import gives back what was locked for what is not in the log. */
+  logOpened: entry('logOpened', { ...logOpenedShape, postings }),
   ...CHAIN_ENTRY_SCHEMAS,
 } as const;
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { LOGS_MAX, logsViewSchema } from './logLink.js';
+import { consistencyViewSchema, entriesViewSchema, inclusionViewSchema } from './logViews.js';
 import { type Route, route, SIGNATURE } from './route.js';
 import { integerText, signatureSchema, unixMsSchema } from './units.js';
-import { consistencyViewSchema, entriesViewSchema, inclusionViewSchema, PAGE_MAX } from './views.js';
+import { PAGE_MAX } from './views.js';
 
 /** Bytes of a login message. */
 const LOGIN_MESSAGE_BYTES = 4_096;
@@ -26,14 +28,21 @@ export const LOG_ROUTES = {
   getCheckpoint: route({
     method: 'GET',
     path: '/v1/log/checkpoint',
-    summary: 'The newest checkpoint, a C2SP signed note.',
+    summary: 'The newest checkpoint of the present log, a C2SP signed note.',
     contentType: 'text/plain; charset=utf-8',
+    rejections: [],
+  }),
+  listLogs: route({
+    method: 'GET',
+    path: '/v1/log/logs',
+    summary: 'The logs of the market, oldest first; the last one is the present one.',
+    response: logsViewSchema,
     rejections: [],
   }),
   listEntries: route({
     method: 'GET',
     path: '/v1/log/entries',
-    summary: 'Entries as they stand in the log, oldest first, from an index.',
+    summary: 'Entries as they stand in the market’s logs, oldest first, from an index.',
     query: z.strictObject({
       from: integerText(Number.MAX_SAFE_INTEGER),
       limit: z.optional(integerText(PAGE_MAX)),
@@ -44,7 +53,7 @@ export const LOG_ROUTES = {
   getInclusion: route({
     method: 'GET',
     path: '/v1/log/inclusion/:index',
-    summary: 'The inclusion proof of an entry in the tree of the newest checkpoint.',
+    summary: 'The inclusion proof of an entry in the tree of its log’s newest checkpoint.',
     params: z.strictObject({ index: integerText(Number.MAX_SAFE_INTEGER) }),
     response: inclusionViewSchema,
     rejections: ['notFound'],
@@ -52,8 +61,13 @@ export const LOG_ROUTES = {
   getConsistency: route({
     method: 'GET',
     path: '/v1/log/consistency',
-    summary: 'The consistency proof between two tree sizes.',
-    query: z.strictObject({ from: integerText(Number.MAX_SAFE_INTEGER), to: integerText(Number.MAX_SAFE_INTEGER) }),
+    summary: 'The consistency proof between two tree sizes of a log.',
+    query: z.strictObject({
+      from: integerText(Number.MAX_SAFE_INTEGER),
+      to: integerText(Number.MAX_SAFE_INTEGER),
+      /** Which log of the market; without it, the present one. */
+      log: z.optional(integerText(LOGS_MAX)),
+    }),
     response: consistencyViewSchema,
     rejections: ['notFound'],
   }),

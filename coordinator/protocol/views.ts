@@ -73,6 +73,8 @@ export const bidReceiptSchema = z.strictObject({
   commitment: bytes32Schema,
   /** Which entry it became. */
   type: bidEntrySchema,
+  /** The log that it stands in. */
+  origin: z.string().min(1).max(128),
   /** Over the canonical JSON of `{ atMs, commitment, entryIndex, origin, prover, roundId, type }`. */
   receiptSignature: z.string().regex(/^0x[0-9a-f]{128}$/),
 });
@@ -365,28 +367,6 @@ export const bundleViewSchema = z.strictObject({
     .max(10_000),
 });
 export type BundleView = z.infer<typeof bundleViewSchema>;
-
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
-
-export const inclusionViewSchema = z.strictObject({
-  index: count,
-  treeSize: count,
-  leafHash: hash,
-  inclusionProof: z.array(hash).max(64),
-  checkpoint: z.string().max(10_000),
-});
-
-export const consistencyViewSchema = z.strictObject({
-  fromSize: count,
-  toSize: count,
-  consistencyProof: z.array(hash).max(128),
-});
-
-/** Entries as they stand in the log: `leaf` is the canonical JSON whose hash is in the tree. */
-export const entriesViewSchema = z.strictObject({
-  treeSize: count,
-  entries: z.array(z.strictObject({ index: count, leaf: z.string() })).max(PAGE_MAX),
-});
 
 export const problemSchema = z.strictObject({
   type: z.string(),

@@ -2,7 +2,7 @@
  * Has cosigners sign the newest checkpoint (C2SP tlog-witness): they say that this log has only grown since they last looked.
  * A cosigner that is away or refuses holds up nothing; the market goes on, and the last cosigned checkpoint stays what it is.
  */
-import type { Journal } from '#journal/journalPort.js';
+import type { Journal, LogTree } from '#journal/journalPort.js';
 import { readBody } from '#protocol/client.js';
 import { encodeBase64 } from '#protocol/log/base64.js';
 import { parseCheckpoint } from '#protocol/log/checkpoint.js';
@@ -19,14 +19,14 @@ export interface CosignerAddress {
 }
 
 export interface CosigningOptions {
-  journal: Pick<Journal, 'checkpoint' | 'consistencyProof' | 'onCommitted'>;
+  journal: Pick<Journal, 'logs' | 'consistencyProof' | 'onCommitted'>;
   cosigners: readonly CosignerAddress[];
   log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
 export interface Cosigning {
-  /** The newest checkpoint that at least one cosigner has signed, with all cosignatures on it; null before the first. */
-  newest(): string | null;
+  /** The newest checkpoint of a log that at least one cosigner has signed, with all cosignatures; null before the first. */
+  newest(log: number): string | null;
   stop(): Promise<void>;
 }
 
@@ -42,9 +42,13 @@ const ANSWER_BYTES_MAX = 65_536;
 
 /** Begins to ask for cosignatures after each commit. */
 export function startCosigning({ journal, cosigners, log }: CosigningOptions): Cosigning {
-  const sizes = new Map<CosignerAddress, number>();
+  const sizes = new Map<string, number>();
   const stopping = new AbortController();
-  let newest: string | null = null;
+  const newest = new Map<number, string>();
+  /** Logs that were closed, and whose last checkpoint all cosigners have signed. */
+  const ended = new Set<number>();
+  /** The log that was the present one when this began: those before had their cosignatures then. */
+  let first: number | null = null;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
   /** When the next round is due, on the clock of `performance`; never while nothing is planned. */
@@ -69,18 +73,23 @@ export function startCosigning({ journal, cosigners, log }: CosigningOptions): C
   };
   const round = async () => {
     try {
-      const note = await journal.checkpoint();
-      const signatures = await Promise.all(cosigners.map((one) => ask(one, note)));
-      const good = signatures.flatMap((one) => one ?? []);
-      if (good.length > 0) newest = withSignatures(note, good);
-      if (good.length < cosigners.length) plan(RETRY_MS);
+      const logs = await journal.logs();
+      first ??= Math.max(0, logs.length - 1);
+      for (const tree of logs.slice(first)) if (!ended.has(tree.view.number)) await roundOf(tree);
     } catch (error) {
       log.error({ err: error }, 'no cosignatures were asked for');
     }
   };
-  const ask = async (cosigner: CosignerAddress, note: string): Promise<NoteSignature | null> => {
+  const roundOf = async ({ view: { number, size }, checkpoint: note }: LogTree) => {
+    const signatures = await Promise.all(cosigners.map((one) => ask(one, number, note)));
+    const good = signatures.flatMap((one) => one ?? []);
+    if (good.length > 0) newest.set(number, withSignatures(note, good));
+    if (good.length < cosigners.length) plan(RETRY_MS);
+    else if (size !== null) ended.add(number);
+  };
+  const ask = async (cosigner: CosignerAddress, number: number, note: string): Promise<NoteSignature | null> => {
     try {
-      return await cosignatureOf({ journal, cosigner, note, sizes, signal: stopping.signal });
+      return await cosignatureOf({ journal, cosigner, number, note, sizes, signal: stopping.signal });
     } catch (error) {
       if (!stopping.signal.aborted)
         log.warn({ cosigner: cosigner.key.name, reason: (error as Error).message }, 'not cosigned');
@@ -90,7 +99,7 @@ export function startCosigning({ journal, cosigners, log }: CosigningOptions): C
   const forget = journal.onCommitted(() => plan(COSIGN_INTERVAL_MS));
   plan(0);
   return {
-    newest: () => newest,
+    newest: (log) => newest.get(log) ?? null,
     stop: async () => {
       forget();
       stopping.abort();
@@ -103,17 +112,20 @@ export function startCosigning({ journal, cosigners, log }: CosigningOptions): C
 interface Asked {
   journal: CosigningOptions['journal'];
   cosigner: CosignerAddress;
+  /** Which log of the market, and its checkpoint. */
+  number: number;
   note: string;
-  /** The size that each cosigner has signed last, as far as is known. */
-  sizes: Map<CosignerAddress, number>;
+  /** The size that each cosigner has signed last of each log, as far as is known. */
+  sizes: Map<string, number>;
   signal: AbortSignal;
 }
 
 /** Asks one cosigner, a second time with the size that it names. Throws Error when it gives no cosignature that holds. */
 async function cosignatureOf(asked: Asked): Promise<NoteSignature> {
-  const { cosigner, note, sizes } = asked;
+  const { cosigner, number, note, sizes } = asked;
+  const known = `${number} ${cosigner.url} ${cosigner.key.name}`;
   const { size } = parseCheckpoint(parseSignedNote(note)!.text)!;
-  let answer = await submit(asked, sizes.get(cosigner) ?? 0, size);
+  let answer = await submit(asked, sizes.get(known) ?? 0, size);
   if (answer.status === 409) {
     const theirs = /^(0|[1-9]\d{0,15})\n$/.exec(answer.text)?.[1];
     if (theirs === undefined) throw new Error(`it says that the log was forked: ${answer.text.trim()}`);
@@ -127,17 +139,17 @@ async function cosignatureOf(asked: Asked): Promise<NoteSignature> {
   if (readCosignatures(cosigned, [cosigner.key], verifyEd25519)?.length !== 1) {
     throw new Error('its cosignature does not hold: is this its key?');
   }
-  sizes.set(cosigner, size);
+  sizes.set(known, size);
   const { name, keyId } = cosigner.key;
   return parseSignedNote(cosigned)!.signatures.find((one) => one.name === name && one.keyId === keyId)!;
 }
 
 async function submit(
-  { journal, cosigner, note, signal }: Asked,
+  { journal, cosigner, number, note, signal }: Asked,
   oldSize: number,
   size: number,
 ): Promise<{ status: number; text: string }> {
-  const proof = oldSize === 0 ? [] : ((await journal.consistencyProof(oldSize, size)) ?? []);
+  const proof = oldSize === 0 ? [] : ((await journal.consistencyProof(number, oldSize, size)) ?? []);
   const lines = proof.map((hash) => `${encodeBase64(new Uint8Array(Buffer.from(hash, 'hex')))}\n`);
   const answer = await fetch(`${cosigner.url}/add-checkpoint`, {
     method: 'POST',

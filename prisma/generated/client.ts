@@ -43,7 +43,7 @@ export { Prisma }
 
 /**
  * Model LogHead
- * One row: where the log ends. Whoever holds its lock is the writer.
+ * One row: where the newest log ends. Whoever holds its lock is the writer.
  */
 export type LogHead = Prisma.LogHeadModel
 /**
@@ -53,7 +53,7 @@ export type LogHead = Prisma.LogHeadModel
 export type Entry = Prisma.EntryModel
 /**
  * Model LogTile
- * Hashes of the Merkle tree in C2SP tiles: up to 256 hashes of 32 bytes, of complete subtrees only.
+ * Hashes of each log's Merkle tree in C2SP tiles: up to 256 hashes of 32 bytes, of complete subtrees only.
  */
 export type LogTile = Prisma.LogTileModel
 /**

@@ -26,11 +26,24 @@ export function openBidding(
   return { bidder: new Bidder({ ...options, unopened, bidBefore, onCommitted, onReceipt }), opener };
 }
 
-/** Keeps a receipt; one that the log's key has not signed is kept too, and said to be worth nothing. */
+/** Keeps a receipt; one that the key of its log has not signed is kept too, and said to be worth nothing. */
 function keepReceipt(session: Session, receipts: ReceiptFile, receipt: BidReceipt, log: AgentLog): void {
-  const { roundId, prover, commitment, type, firstIndex: entryIndex, atMs, receiptSignature } = receipt;
-  const { origin, logKey } = session.market;
+  const { origin, roundId, prover, commitment, type, firstIndex: entryIndex, atMs, receiptSignature } = receipt;
   const kept = { origin, type, roundId, prover, commitment, entryIndex, atMs, receiptSignature };
-  if (!isReceiptSigned(kept, logKey)) log('receiptUnsigned', { roundId, entryIndex });
   if (!receipts.add(kept)) log('receiptNotKept', { roundId, entryIndex });
+  const judge = (logKey: string | undefined) => {
+    if (!logKey || !isReceiptSigned(kept, logKey)) log('receiptUnsigned', { roundId, entryIndex });
+  };
+  const { market } = session;
+  if (origin === market.origin) {
+    judge(market.logKey);
+    return;
+  }
+  // The market has gone on in another log since this agent began.
+  void session
+    .logWhere((one) => one.origin === origin)
+    .then(
+      (found) => judge(found?.logKey),
+      () => undefined,
+    );
 }

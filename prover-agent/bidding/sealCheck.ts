@@ -23,24 +23,29 @@ export interface SealedCommitment {
  * @returns what is amiss, in a sentence; null when nothing is
  */
 export async function sealFlaw(session: Session, sealed: SealedCommitment): Promise<string | null> {
-  const { client, market, address } = session;
+  const { client, address } = session;
   const { entryIndex: index, sealedEntryIndex } = sealed;
   const [view, listed] = await Promise.all([
     client.call('getInclusion', { params: { index: String(index) } }),
     client.call('listEntries', { query: { from: index, limit: 1 } }),
   ]);
-  const key = parseVerifierKey(market.logKey);
-  if (!key) return 'the market names no key of its log';
-  const opened = openCheckpoint(view.checkpoint, { origin: market.origin, logKeys: [key] }, verifyEd25519);
+  const log = await session.logWhere(({ number }) => number === view.log);
+  const key = parseVerifierKey(log?.logKey ?? '');
+  if (!log || !key) return 'the market names no key of its log';
+  const opened = openCheckpoint(view.checkpoint, { origin: log.origin, logKeys: [key] }, verifyEd25519);
   if (!opened.ok) return `the checkpoint is not the log's: ${opened.reason}`;
   const { size, rootHash: root } = opened.checkpoint;
-  if (size <= sealedEntryIndex) return `the checkpoint is of ${size} entries and does not reach ${sealedEntryIndex}`;
+  // When the log was closed between commitment and sealing, this stays so, and nobody is charged for not opening.
+  if (log.firstIndex + size <= sealedEntryIndex) {
+    return `the checkpoint is of ${size} entries from ${log.firstIndex} on and does not reach ${sealedEntryIndex}`;
+  }
   const leaf = listed.entries.find((entry) => entry.index === index)?.leaf;
   if (leaf === undefined) return `the log does not show entry ${index}`;
   const hash = entryLeafHash(leaf);
   const path = view.inclusionProof.map(bytesOf);
   if (!equalBytes(hash, bytesOf(view.leafHash))) return `entry ${index} is not the one that is proven`;
-  if (!verifyInclusion({ index, size, leafHash: hash, path, root })) return `entry ${index} is not in the checkpoint`;
+  if (!verifyInclusion({ index: index - log.firstIndex, size, leafHash: hash, path, root }))
+    return `entry ${index} is not in the checkpoint`;
   const { type, message } = JSON.parse(leaf) as { type?: unknown; message?: Record<string, unknown> };
   const isMine =
     type === 'bidCommitted' &&

@@ -1,6 +1,7 @@
 import type { AgentSign } from '#protocol/agentRoutes.js';
 import { type Client, RejectedError, UnreachableError } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
+import type { LogView } from '#protocol/logLink.js';
 import { type Bid, type GiveUp, giveUpDetail, type Messages, type MessageType } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
@@ -77,6 +78,7 @@ export class Session {
   /** Who speaks, of the agents that have the key; null for who is no agent. */
   readonly #agent: AgentSign | null;
   readonly #parameters = new Map<number, Parameters>();
+  readonly #logs = new Map<number, LogView>();
   #token: { text: string; expiresAtMs: number } | null = null;
   #loggingIn: Promise<string> | null = null;
 
@@ -144,6 +146,19 @@ export class Session {
       if (this.#parameters.size <= PARAMETER_VERSIONS_MAX) return;
       this.#parameters.delete(old);
     }
+  }
+
+  /**
+   * A log of the market, asked for when it is new here. What was once said of one stays: no log gets another name or key.
+   * @returns null when the market has no such log
+   */
+  async logWhere(isWanted: (log: LogView) => boolean): Promise<LogView | null> {
+    const find = () => [...this.#logs.values()].find(isWanted) ?? null;
+    const known = find();
+    if (known) return known;
+    const { logs } = await this.client.call('listLogs', {});
+    for (const log of logs) if (!this.#logs.has(log.number)) this.#logs.set(log.number, log);
+    return find();
   }
 
   placeBid(bid: Bid): Promise<RouteAnswer<'placeBid'>> {

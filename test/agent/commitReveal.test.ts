@@ -56,7 +56,7 @@ function receiptFor(message: { roundId: string; prover: string; commitment: stri
   const receipt = { atMs: 5, entryIndex, origin: FAKE_MARKET.origin, type, ...message } as never;
   const receiptSignature = `0x${hex(operator.sign(receiptBytes(receipt)))}`;
   const accepted = { digest: `0x${'00'.repeat(32)}`, firstIndex: entryIndex, entryCount: 1, atMs: 5 };
-  return { ...accepted, ...message, type, receiptSignature };
+  return { ...accepted, ...message, type, origin: FAKE_MARKET.origin, receiptSignature };
 }
 
 function start(): void {
@@ -141,6 +141,8 @@ function inclusionOf(index: number, log = leaves) {
   const checkpoint = { origin: FAKE_MARKET.origin, size, rootHash: tree.roots[size]!, extensionLines: [] };
   return {
     index,
+    log: 0,
+    leafIndex: index,
     treeSize: size,
     leafHash: hex(tree.leafHashes[index]!),
     inclusionProof: inclusionProof(index, size, tree.readNode).map(hex),

@@ -104,8 +104,14 @@ export function blockOf(blockId: Hex, request: Partial<BlockRequest> = {}): Bloc
 /** Starts the server. Market, login, registration and an account with money are answered unless `handlers` say other. */
 export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoordinator> {
   const accepted = { digest: `0x${'00'.repeat(32)}`, firstIndex: 0, entryCount: 1, atMs: Date.now() };
+  const fake = { handlers: {} as Handlers, calls: [] as FakeCoordinator['calls'] };
   const defaults: Handlers = {
     getMarket: () => ({ ...FAKE_MARKET, nowMs: Date.now() }),
+    listLogs: async () => {
+      const { origin, logKey } = (await fake.handlers.getMarket!({} as never)) as typeof FAKE_MARKET;
+      const open = { size: null, followedBy: null, isAnnounced: false, closedAtMs: null };
+      return { logs: [{ number: 0, origin, logKey, firstIndex: 0, ...open }] };
+    },
     getAccount: ({ params }) => ({
       address: params.address,
       freeWei: (10n ** 24n).toString(),
@@ -134,12 +140,13 @@ export async function startFakeCoordinator(handlers: Handlers): Promise<FakeCoor
       prover: body.message.prover,
       commitment: `0x${'00'.repeat(32)}`,
       type: 'bidPlaced',
+      origin: FAKE_MARKET.origin,
       receiptSignature: `0x${'00'.repeat(64)}`,
     }),
   };
   const feeds = new Set<ServerResponse>();
   const entries: Entry[] = [];
-  const fake = { handlers: { ...defaults, ...handlers }, calls: [] as FakeCoordinator['calls'] };
+  fake.handlers = { ...defaults, ...handlers };
   const server = createServer((request, response) => void serve(fake, feeds, entries, request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(fake, {

@@ -1,9 +1,11 @@
 /** Logs as a coordinator publishes them, written from entries that may be anything: the lying coordinator's press. */
 
-import { type AuditOptions, type AuditReport, LogAudit } from '#auditor/auditLog.js';
+import { LogAudit } from '#auditor/auditLog.js';
+import type { AuditOptions } from '#auditor/auditOptions.js';
+import type { AuditReport } from '#auditor/auditReport.js';
 import { readCheckpointNote, type SeenCheckpoint } from '#auditor/seenCheckpoints.js';
 import { tileLogSource } from '#auditor/tileLogSource.js';
-import type { TileSource } from '#auditor/tileSource.js';
+import { logPrefix, type TileSource } from '#auditor/tileSource.js';
 import type { Entry } from '#protocol/entries.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { signCheckpoint } from '#protocol/log/checkpoint.js';
@@ -43,19 +45,31 @@ export function writeLog(entries: readonly (Entry | string)[], signer: NoteSigne
   return files;
 }
 
-/** Serves files as a coordinator would. */
-export function sourceOf(files: Files): TileSource {
+/** Writes the logs of a market, each by its own signer, laid out as a coordinator serves them. */
+export function writeLogs(logs: readonly { entries: readonly Entry[]; signer: NoteSigner }[]): Files {
+  const files: Files = new Map();
+  for (const [number, { entries, signer }] of logs.entries()) {
+    for (const [path, bytes] of writeLog(entries, signer)) files.set(`${logPrefix(number)}${path}`, bytes);
+  }
+  return files;
+}
+
+/** Serves files as a coordinator would. @param number - which log of the market, from 0 */
+export function sourceOf(files: Files, number = 0): TileSource {
+  const prefix = logPrefix(number);
   const read = async (path: string) => {
-    const bytes = files.get(path);
+    const bytes = files.get(`${prefix}${path}`);
     if (!bytes) throw new Error(`there is no ${path}`);
     return new Uint8Array(bytes);
   };
   return {
     checkpoint: async () => Buffer.from(await read('checkpoint')).toString('utf8'),
-    cosigned: async () => (files.has('cosigned') ? Buffer.from(await read('cosigned')).toString('utf8') : null),
+    cosigned: async () =>
+      files.has(`${prefix}cosigned`) ? Buffer.from(await read('cosigned')).toString('utf8') : null,
     bundle: (bundle) => read(entryBundlePath(bundle)),
     longEntry: (sha256) => read(`entry/${sha256}`),
     artifact: async () => null,
+    next: async () => (files.has(`${logPrefix(number + 1)}checkpoint`) ? sourceOf(files, number + 1) : null),
   };
 }
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openJournal } from '#journal/journal.js';
-import { openOperatorKey } from '#journal/operatorKey.js';
+import { operatorKeysIn } from '#journal/operatorKey.js';
 import { splitBlock } from '#market/splitBlock.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Hex } from '#protocol/units.js';
@@ -40,7 +40,7 @@ async function submitUnprovable(): Promise<string> {
   const signature = order.signature as Hex;
   const journal = await openJournal({
     pool: market.pool,
-    operatorKey: openOperatorKey(join(market.folder, 'market', 'operator-key.pem'), market.view.origin),
+    keys: operatorKeysIn(join(market.folder, 'market')),
     nowMs: () => Date.now(),
     log: { error: () => {} },
   });

@@ -223,19 +223,19 @@ describe('the log', () => {
     const { size, rootHash } = await checkpointOf(database.pool);
     expect(size).toBe(first.journal.size());
     for (let index = 0; index < size; index += 7) {
-      const found = (await first.journal.inclusionProof(index, size))!;
+      const found = (await first.journal.inclusionProof(0, index, size))!;
       const leafHash = new Uint8Array(Buffer.from(found.leafHash, 'hex'));
       expect(verifyInclusion({ leafHash, index, size, path: hexes(found.path), root: rootHash })).toBe(true);
       expect(verifyInclusion({ leafHash, index: index + 1, size, path: hexes(found.path), root: rootHash })).toBe(
         false,
       );
     }
-    const path = hexes((await first.journal.consistencyProof(early.size, size))!);
+    const path = hexes((await first.journal.consistencyProof(0, early.size, size))!);
     const roots = { fromSize: early.size, fromRoot: early.rootHash, toSize: size, toRoot: rootHash };
     expect(verifyConsistency({ ...roots, path })).toBe(true);
     expect(verifyConsistency({ ...roots, fromRoot: rootHash, path })).toBe(false);
-    expect(await first.journal.inclusionProof(size, size)).toBeNull();
-    expect(await first.journal.consistencyProof(3, size + 1)).toBeNull();
+    expect(await first.journal.inclusionProof(0, size, size)).toBeNull();
+    expect(await first.journal.consistencyProof(0, 3, size + 1)).toBeNull();
   });
 });
 

@@ -26,7 +26,7 @@ import { deployContract } from '#settlement/deployContract.js';
 import { type SettlementService, startSettlement } from '#settlement/settlementService.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { DOMAIN, ETH, party, START_MS } from './marketDriver.js';
-import { OPERATOR } from './testOperator.js';
+import { keysOf, OPERATOR } from './testOperator.js';
 
 export const CONFIRMATIONS = 3;
 export const EPOCH_MS = 60_000;
@@ -96,7 +96,7 @@ export class ChainMarket {
   async addCoordinator(urls = this.#urls) {
     const journal = await openJournal({
       pool: this.database.pool,
-      operatorKey: OPERATOR,
+      keys: keysOf(OPERATOR),
       nowMs: () => this.nowMs,
       log: this.#log,
     });

@@ -6,7 +6,7 @@ import type { MarketState } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
 import type { Hex } from '#protocol/units.js';
 import type { Executed, Executor } from './marketDriver.js';
-import { OPERATOR } from './testOperator.js';
+import { keysOf, OPERATOR } from './testOperator.js';
 
 /** Executes commands through a journal on a real database. */
 export class JournalExecutor implements Executor {
@@ -20,7 +20,7 @@ export class JournalExecutor implements Executor {
     const executor = new JournalExecutor();
     executor.journal = await openJournal({
       pool,
-      operatorKey,
+      keys: keysOf(operatorKey),
       nowMs: () => executor.nowMs,
       log: { error: (_fields, message) => executor.errors.push(message) },
     });

@@ -16,7 +16,7 @@ import type { Entry, EntryOf, EntryType } from '#protocol/entries.js';
 import type { Bid, BlockRequest, GiveUp, Messages, MessageType } from '#protocol/messages.js';
 import { DEFAULT_PARAMETERS, type Parameters } from '#protocol/parameters.js';
 import { poolCommitmentOf } from '#protocol/poolCommitment.js';
-import { digestOf, typedDataOf } from '#protocol/typedData.js';
+import { digestOf, type SigningDomain, typedDataOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
 import { OPERATOR } from './testOperator.js';
 
@@ -79,12 +79,17 @@ export interface Party {
 
 /** A party with a key of its own, made from a small number. */
 export function party(seed: number): Party {
+  return partyOf(seed, DOMAIN);
+}
+
+/** The same party in the market of another domain. */
+export function partyOf(seed: number, domain: SigningDomain): Party {
   const account = privateKeyToAccount(`0x${(seed + 1).toString(16).padStart(64, '0')}`);
   return {
     address: account.address.toLowerCase() as Address,
     async sign(type, message) {
-      const signature = await account.signTypedData(typedDataOf(DOMAIN, type, message) as never);
-      return { digest: digestOf(DOMAIN, type, message), signature: signature as Hex };
+      const signature = await account.signTypedData(typedDataOf(domain, type, message) as never);
+      return { digest: digestOf(domain, type, message), signature: signature as Hex };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { operatorKeyOf } from '#journal/operatorKey.js';
+import { type OperatorKey, type OperatorKeys, operatorKeyOf } from '#journal/operatorKey.js';
 
 /** What stands before the 32 bytes of an Ed25519 private key in PKCS #8. */
 const PKCS8_PREFIX = '302e020100300506032b657004220420';
@@ -13,4 +13,14 @@ export const OTHER_OPERATOR = operatorOf('08');
 function operatorOf(byte: string) {
   const key = Buffer.from(PKCS8_PREFIX + byte.repeat(32), 'hex');
   return operatorKeyOf(createPrivateKey({ key, format: 'der', type: 'pkcs8' }), 'test.example/market');
+}
+
+/** The same key for every log of a test market, of {@link OPERATOR} or another. */
+export function keysOf(operator: OperatorKey): OperatorKeys {
+  return {
+    of: ({ origin, logKey }) => {
+      const key = operator.under(origin);
+      return key.logKey === logKey ? key : null;
+    },
+  };
 }

@@ -9,13 +9,15 @@ import type { MarketReads } from '../marketReads.js';
 import { newestCheckpoint } from '../newestCheckpoint.js';
 import { type Refused, refuse, refuseField } from '../refused.js';
 
-type LogRoutes = 'getCheckpoint' | 'listEntries' | 'getInclusion' | 'getConsistency' | 'followFeed';
+type LogRoutes = 'getCheckpoint' | 'listLogs' | 'listEntries' | 'getInclusion' | 'getConsistency' | 'followFeed';
 
 /** The log, and its tail. */
 export function logHandlers(deps: ApiDeps, reads: MarketReads, feed: Feed): Handlers<LogRoutes> {
   const { journal } = deps;
   return {
-    getCheckpoint: () => newestCheckpoint(deps),
+    getCheckpoint: async () => newestCheckpoint(deps, (await journal.logs()).at(-1)!),
+
+    listLogs: async () => ({ logs: (await journal.logs()).map(({ view }) => view) }),
 
     listEntries: async ({ query: { from, limit = PAGE_MAX } }) => {
       const entries = await journal.readEntries(from, limit);
@@ -23,17 +25,21 @@ export function logHandlers(deps: ApiDeps, reads: MarketReads, feed: Feed): Hand
     },
 
     getInclusion: async ({ params: { index } }) => {
-      const checkpoint = await journal.checkpoint();
-      const treeSize = sizeOf(checkpoint);
-      const found = index < treeSize ? await journal.inclusionProof(index, treeSize) : null;
-      if (!found) return refuse('notFound', `the newest checkpoint is of size ${treeSize}`);
-      return { index, treeSize, leafHash: found.leafHash, inclusionProof: found.path, checkpoint };
+      const tree = (await journal.logs()).findLast(({ view }) => view.firstIndex <= index)!;
+      const { number: log, firstIndex } = tree.view;
+      const treeSize = sizeOf(tree.checkpoint);
+      const leafIndex = index - firstIndex;
+      const found = leafIndex < treeSize ? await journal.inclusionProof(log, leafIndex, treeSize) : null;
+      if (!found) return refuse('notFound', `the log has ${firstIndex + treeSize} entries`);
+      const { leafHash, path: inclusionProof } = found;
+      return { index, log, leafIndex, treeSize, leafHash, inclusionProof, checkpoint: tree.checkpoint };
     },
 
-    getConsistency: async ({ query: { from: fromSize, to: toSize } }) => {
-      const consistencyProof = fromSize <= toSize ? await journal.consistencyProof(fromSize, toSize) : null;
+    getConsistency: async ({ query: { from: fromSize, to: toSize, log: asked } }) => {
+      const log = asked ?? (await journal.logs()).length - 1;
+      const consistencyProof = fromSize <= toSize ? await journal.consistencyProof(log, fromSize, toSize) : null;
       if (!consistencyProof) return refuse('notFound', 'give two sizes of the log, the smaller one first');
-      return { fromSize, toSize, consistencyProof };
+      return { log, fromSize, toSize, consistencyProof };
     },
 
     followFeed: async ({ query }, { request, reply }) => {

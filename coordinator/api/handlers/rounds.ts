@@ -1,4 +1,5 @@
 import { bidFlaw } from '#market/commands/placeBid.js';
+import { logAt } from '#market/logChain.js';
 import { receiptBytes } from '#protocol/bidReceipt.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Hex } from '#protocol/units.js';
@@ -71,10 +72,12 @@ function receiptOf(
   type: BidReceipt['type'],
 ): BidReceipt {
   const { atMs, firstIndex: entryIndex } = accepted;
-  const { origin } = journal.state().market!;
-  const receipt = receiptBytes({ atMs, commitment, entryIndex, origin, prover, roundId, type });
-  const receiptSignature = `0x${Buffer.from(journal.sign(receipt)).toString('hex')}`;
-  return { ...accepted, roundId, prover, commitment, type, receiptSignature };
+  const log = logAt(journal.state(), entryIndex);
+  const { origin } = log;
+  const signature = journal.sign(log, receiptBytes({ atMs, commitment, entryIndex, origin, prover, roundId, type }));
+  if (!signature) throw new Error(`the key of the log ${origin} is not here`);
+  const receiptSignature = `0x${Buffer.from(signature).toString('hex')}`;
+  return { ...accepted, roundId, prover, commitment, type, origin, receiptSignature };
 }
 
 /**

@@ -67,7 +67,14 @@ export function missLease(state: MarketState, command: CommandOf<'missLease'>, n
   );
 }
 
-/** When a lease ends: one lease after the last sign of life, the award, or the coordinator's own return. */
+/**
+ * When a lease ends: one lease after the last sign of life, the award, or the coordinator's own return. Never for an agent
+ * that has not found the coordinator yet which carries the market on from an export.
+ */
 export function leaseEndsMs(state: MarketState, job: Job, lastSeenMs: number): number {
+  const { importedAtMs } = state;
+  if (importedAtMs > 0 && (job.awardedAtMs ?? 0) <= importedAtMs && lastSeenMs <= importedAtMs) {
+    return Number.POSITIVE_INFINITY;
+  }
   return Math.max(lastSeenMs, job.awardedAtMs ?? 0, state.startedAtMs) + pinnedParameters(state, job).leaseMs;
 }

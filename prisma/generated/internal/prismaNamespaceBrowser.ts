@@ -101,6 +101,8 @@ export type TransactionIsolationLevel = (typeof TransactionIsolationLevel)[keyof
 export const LogHeadScalarFieldEnum = {
   id: 'id',
   size: 'size',
+  logNumber: 'logNumber',
+  firstIndex: 'firstIndex',
   lastAtMs: 'lastAtMs',
   frontier: 'frontier',
   checkpoint: 'checkpoint'
@@ -120,6 +122,7 @@ export type EntryScalarFieldEnum = (typeof EntryScalarFieldEnum)[keyof typeof En
 
 
 export const LogTileScalarFieldEnum = {
+  logNumber: 'logNumber',
   level: 'level',
   index: 'index',
   hashes: 'hashes'

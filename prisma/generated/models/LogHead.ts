@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.js"
 
 /**
  * Model LogHead
- * One row: where the log ends. Whoever holds its lock is the writer.
+ * One row: where the newest log ends. Whoever holds its lock is the writer.
  */
 export type LogHeadModel = runtime.Types.Result.DefaultSelection<Prisma.$LogHeadPayload>
 
@@ -29,18 +29,24 @@ export type AggregateLogHead = {
 export type LogHeadAvgAggregateOutputType = {
   id: number | null
   size: number | null
+  logNumber: number | null
+  firstIndex: number | null
   lastAtMs: number | null
 }
 
 export type LogHeadSumAggregateOutputType = {
   id: number | null
   size: bigint | null
+  logNumber: number | null
+  firstIndex: bigint | null
   lastAtMs: bigint | null
 }
 
 export type LogHeadMinAggregateOutputType = {
   id: number | null
   size: bigint | null
+  logNumber: number | null
+  firstIndex: bigint | null
   lastAtMs: bigint | null
   frontier: runtime.Bytes | null
   checkpoint: string | null
@@ -49,6 +55,8 @@ export type LogHeadMinAggregateOutputType = {
 export type LogHeadMaxAggregateOutputType = {
   id: number | null
   size: bigint | null
+  logNumber: number | null
+  firstIndex: bigint | null
   lastAtMs: bigint | null
   frontier: runtime.Bytes | null
   checkpoint: string | null
@@ -57,6 +65,8 @@ export type LogHeadMaxAggregateOutputType = {
 export type LogHeadCountAggregateOutputType = {
   id: number
   size: number
+  logNumber: number
+  firstIndex: number
   lastAtMs: number
   frontier: number
   checkpoint: number
@@ -67,18 +77,24 @@ export type LogHeadCountAggregateOutputType = {
 export type LogHeadAvgAggregateInputType = {
   id?: true
   size?: true
+  logNumber?: true
+  firstIndex?: true
   lastAtMs?: true
 }
 
 export type LogHeadSumAggregateInputType = {
   id?: true
   size?: true
+  logNumber?: true
+  firstIndex?: true
   lastAtMs?: true
 }
 
 export type LogHeadMinAggregateInputType = {
   id?: true
   size?: true
+  logNumber?: true
+  firstIndex?: true
   lastAtMs?: true
   frontier?: true
   checkpoint?: true
@@ -87,6 +103,8 @@ export type LogHeadMinAggregateInputType = {
 export type LogHeadMaxAggregateInputType = {
   id?: true
   size?: true
+  logNumber?: true
+  firstIndex?: true
   lastAtMs?: true
   frontier?: true
   checkpoint?: true
@@ -95,6 +113,8 @@ export type LogHeadMaxAggregateInputType = {
 export type LogHeadCountAggregateInputType = {
   id?: true
   size?: true
+  logNumber?: true
+  firstIndex?: true
   lastAtMs?: true
   frontier?: true
   checkpoint?: true
@@ -190,6 +210,8 @@ export type LogHeadGroupByArgs<ExtArgs extends runtime.Types.Extensions.Internal
 export type LogHeadGroupByOutputType = {
   id: number
   size: bigint
+  logNumber: number
+  firstIndex: bigint
   lastAtMs: bigint
   frontier: runtime.Bytes
   checkpoint: string
@@ -221,6 +243,8 @@ export type LogHeadWhereInput = {
   NOT?: Prisma.LogHeadWhereInput | Prisma.LogHeadWhereInput[]
   id?: Prisma.IntFilter<"LogHead"> | number
   size?: Prisma.BigIntFilter<"LogHead"> | bigint | number
+  logNumber?: Prisma.IntFilter<"LogHead"> | number
+  firstIndex?: Prisma.BigIntFilter<"LogHead"> | bigint | number
   lastAtMs?: Prisma.BigIntFilter<"LogHead"> | bigint | number
   frontier?: Prisma.BytesFilter<"LogHead"> | runtime.Bytes
   checkpoint?: Prisma.StringFilter<"LogHead"> | string
@@ -229,6 +253,8 @@ export type LogHeadWhereInput = {
 export type LogHeadOrderByWithRelationInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
   frontier?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
@@ -240,6 +266,8 @@ export type LogHeadWhereUniqueInput = Prisma.AtLeast<{
   OR?: Prisma.LogHeadWhereInput[]
   NOT?: Prisma.LogHeadWhereInput | Prisma.LogHeadWhereInput[]
   size?: Prisma.BigIntFilter<"LogHead"> | bigint | number
+  logNumber?: Prisma.IntFilter<"LogHead"> | number
+  firstIndex?: Prisma.BigIntFilter<"LogHead"> | bigint | number
   lastAtMs?: Prisma.BigIntFilter<"LogHead"> | bigint | number
   frontier?: Prisma.BytesFilter<"LogHead"> | runtime.Bytes
   checkpoint?: Prisma.StringFilter<"LogHead"> | string
@@ -248,6 +276,8 @@ export type LogHeadWhereUniqueInput = Prisma.AtLeast<{
 export type LogHeadOrderByWithAggregationInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
   frontier?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
@@ -264,6 +294,8 @@ export type LogHeadScalarWhereWithAggregatesInput = {
   NOT?: Prisma.LogHeadScalarWhereWithAggregatesInput | Prisma.LogHeadScalarWhereWithAggregatesInput[]
   id?: Prisma.IntWithAggregatesFilter<"LogHead"> | number
   size?: Prisma.BigIntWithAggregatesFilter<"LogHead"> | bigint | number
+  logNumber?: Prisma.IntWithAggregatesFilter<"LogHead"> | number
+  firstIndex?: Prisma.BigIntWithAggregatesFilter<"LogHead"> | bigint | number
   lastAtMs?: Prisma.BigIntWithAggregatesFilter<"LogHead"> | bigint | number
   frontier?: Prisma.BytesWithAggregatesFilter<"LogHead"> | runtime.Bytes
   checkpoint?: Prisma.StringWithAggregatesFilter<"LogHead"> | string
@@ -272,6 +304,8 @@ export type LogHeadScalarWhereWithAggregatesInput = {
 export type LogHeadCreateInput = {
   id?: number
   size: bigint | number
+  logNumber?: number
+  firstIndex?: bigint | number
   lastAtMs: bigint | number
   frontier: runtime.Bytes
   checkpoint: string
@@ -280,6 +314,8 @@ export type LogHeadCreateInput = {
 export type LogHeadUncheckedCreateInput = {
   id?: number
   size: bigint | number
+  logNumber?: number
+  firstIndex?: bigint | number
   lastAtMs: bigint | number
   frontier: runtime.Bytes
   checkpoint: string
@@ -288,6 +324,8 @@ export type LogHeadUncheckedCreateInput = {
 export type LogHeadUpdateInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   size?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
+  firstIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   lastAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   frontier?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   checkpoint?: Prisma.StringFieldUpdateOperationsInput | string
@@ -296,6 +334,8 @@ export type LogHeadUpdateInput = {
 export type LogHeadUncheckedUpdateInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   size?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
+  firstIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   lastAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   frontier?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   checkpoint?: Prisma.StringFieldUpdateOperationsInput | string
@@ -304,6 +344,8 @@ export type LogHeadUncheckedUpdateInput = {
 export type LogHeadCreateManyInput = {
   id?: number
   size: bigint | number
+  logNumber?: number
+  firstIndex?: bigint | number
   lastAtMs: bigint | number
   frontier: runtime.Bytes
   checkpoint: string
@@ -312,6 +354,8 @@ export type LogHeadCreateManyInput = {
 export type LogHeadUpdateManyMutationInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   size?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
+  firstIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   lastAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   frontier?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   checkpoint?: Prisma.StringFieldUpdateOperationsInput | string
@@ -320,6 +364,8 @@ export type LogHeadUpdateManyMutationInput = {
 export type LogHeadUncheckedUpdateManyInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   size?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
+  firstIndex?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   lastAtMs?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   frontier?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   checkpoint?: Prisma.StringFieldUpdateOperationsInput | string
@@ -328,6 +374,8 @@ export type LogHeadUncheckedUpdateManyInput = {
 export type LogHeadCountOrderByAggregateInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
   frontier?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
@@ -336,12 +384,16 @@ export type LogHeadCountOrderByAggregateInput = {
 export type LogHeadAvgOrderByAggregateInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
 }
 
 export type LogHeadMaxOrderByAggregateInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
   frontier?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
@@ -350,6 +402,8 @@ export type LogHeadMaxOrderByAggregateInput = {
 export type LogHeadMinOrderByAggregateInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
   frontier?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
@@ -358,6 +412,8 @@ export type LogHeadMinOrderByAggregateInput = {
 export type LogHeadSumOrderByAggregateInput = {
   id?: Prisma.SortOrder
   size?: Prisma.SortOrder
+  logNumber?: Prisma.SortOrder
+  firstIndex?: Prisma.SortOrder
   lastAtMs?: Prisma.SortOrder
 }
 
@@ -390,6 +446,8 @@ export type StringFieldUpdateOperationsInput = {
 export type LogHeadSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
   size?: boolean
+  logNumber?: boolean
+  firstIndex?: boolean
   lastAtMs?: boolean
   frontier?: boolean
   checkpoint?: boolean
@@ -398,6 +456,8 @@ export type LogHeadSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
 export type LogHeadSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
   size?: boolean
+  logNumber?: boolean
+  firstIndex?: boolean
   lastAtMs?: boolean
   frontier?: boolean
   checkpoint?: boolean
@@ -406,6 +466,8 @@ export type LogHeadSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exten
 export type LogHeadSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
   size?: boolean
+  logNumber?: boolean
+  firstIndex?: boolean
   lastAtMs?: boolean
   frontier?: boolean
   checkpoint?: boolean
@@ -414,19 +476,29 @@ export type LogHeadSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exten
 export type LogHeadSelectScalar = {
   id?: boolean
   size?: boolean
+  logNumber?: boolean
+  firstIndex?: boolean
   lastAtMs?: boolean
   frontier?: boolean
   checkpoint?: boolean
 }
 
-export type LogHeadOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "size" | "lastAtMs" | "frontier" | "checkpoint", ExtArgs["result"]["logHead"]>
+export type LogHeadOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "size" | "logNumber" | "firstIndex" | "lastAtMs" | "frontier" | "checkpoint", ExtArgs["result"]["logHead"]>
 
 export type $LogHeadPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "LogHead"
   objects: {}
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: number
+    /**
+     * Entries of the whole market.
+     */
     size: bigint
+    /**
+     * Which log of the market it is, from 0, and the index of its first entry.
+     */
+    logNumber: number
+    firstIndex: bigint
     lastAtMs: bigint
     /**
      * Roots of the complete subtrees on the right edge, largest first, 32 bytes each.
@@ -858,6 +930,8 @@ export interface Prisma__LogHeadClient<T, Null = never, ExtArgs extends runtime.
 export interface LogHeadFieldRefs {
   readonly id: Prisma.FieldRef<"LogHead", 'Int'>
   readonly size: Prisma.FieldRef<"LogHead", 'BigInt'>
+  readonly logNumber: Prisma.FieldRef<"LogHead", 'Int'>
+  readonly firstIndex: Prisma.FieldRef<"LogHead", 'BigInt'>
   readonly lastAtMs: Prisma.FieldRef<"LogHead", 'BigInt'>
   readonly frontier: Prisma.FieldRef<"LogHead", 'Bytes'>
   readonly checkpoint: Prisma.FieldRef<"LogHead", 'String'>

@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.js"
 
 /**
  * Model LogTile
- * Hashes of the Merkle tree in C2SP tiles: up to 256 hashes of 32 bytes, of complete subtrees only.
+ * Hashes of each log's Merkle tree in C2SP tiles: up to 256 hashes of 32 bytes, of complete subtrees only.
  */
 export type LogTileModel = runtime.Types.Result.DefaultSelection<Prisma.$LogTilePayload>
 
@@ -27,28 +27,33 @@ export type AggregateLogTile = {
 }
 
 export type LogTileAvgAggregateOutputType = {
+  logNumber: number | null
   level: number | null
   index: number | null
 }
 
 export type LogTileSumAggregateOutputType = {
+  logNumber: number | null
   level: number | null
   index: bigint | null
 }
 
 export type LogTileMinAggregateOutputType = {
+  logNumber: number | null
   level: number | null
   index: bigint | null
   hashes: runtime.Bytes | null
 }
 
 export type LogTileMaxAggregateOutputType = {
+  logNumber: number | null
   level: number | null
   index: bigint | null
   hashes: runtime.Bytes | null
 }
 
 export type LogTileCountAggregateOutputType = {
+  logNumber: number
   level: number
   index: number
   hashes: number
@@ -57,28 +62,33 @@ export type LogTileCountAggregateOutputType = {
 
 
 export type LogTileAvgAggregateInputType = {
+  logNumber?: true
   level?: true
   index?: true
 }
 
 export type LogTileSumAggregateInputType = {
+  logNumber?: true
   level?: true
   index?: true
 }
 
 export type LogTileMinAggregateInputType = {
+  logNumber?: true
   level?: true
   index?: true
   hashes?: true
 }
 
 export type LogTileMaxAggregateInputType = {
+  logNumber?: true
   level?: true
   index?: true
   hashes?: true
 }
 
 export type LogTileCountAggregateInputType = {
+  logNumber?: true
   level?: true
   index?: true
   hashes?: true
@@ -172,6 +182,7 @@ export type LogTileGroupByArgs<ExtArgs extends runtime.Types.Extensions.Internal
 }
 
 export type LogTileGroupByOutputType = {
+  logNumber: number
   level: number
   index: bigint
   hashes: runtime.Bytes
@@ -201,28 +212,32 @@ export type LogTileWhereInput = {
   AND?: Prisma.LogTileWhereInput | Prisma.LogTileWhereInput[]
   OR?: Prisma.LogTileWhereInput[]
   NOT?: Prisma.LogTileWhereInput | Prisma.LogTileWhereInput[]
+  logNumber?: Prisma.IntFilter<"LogTile"> | number
   level?: Prisma.IntFilter<"LogTile"> | number
   index?: Prisma.BigIntFilter<"LogTile"> | bigint | number
   hashes?: Prisma.BytesFilter<"LogTile"> | runtime.Bytes
 }
 
 export type LogTileOrderByWithRelationInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
   hashes?: Prisma.SortOrder
 }
 
 export type LogTileWhereUniqueInput = Prisma.AtLeast<{
-  level_index?: Prisma.LogTileLevelIndexCompoundUniqueInput
+  logNumber_level_index?: Prisma.LogTileLogNumberLevelIndexCompoundUniqueInput
   AND?: Prisma.LogTileWhereInput | Prisma.LogTileWhereInput[]
   OR?: Prisma.LogTileWhereInput[]
   NOT?: Prisma.LogTileWhereInput | Prisma.LogTileWhereInput[]
+  logNumber?: Prisma.IntFilter<"LogTile"> | number
   level?: Prisma.IntFilter<"LogTile"> | number
   index?: Prisma.BigIntFilter<"LogTile"> | bigint | number
   hashes?: Prisma.BytesFilter<"LogTile"> | runtime.Bytes
-}, "level_index">
+}, "logNumber_level_index">
 
 export type LogTileOrderByWithAggregationInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
   hashes?: Prisma.SortOrder
@@ -237,82 +252,96 @@ export type LogTileScalarWhereWithAggregatesInput = {
   AND?: Prisma.LogTileScalarWhereWithAggregatesInput | Prisma.LogTileScalarWhereWithAggregatesInput[]
   OR?: Prisma.LogTileScalarWhereWithAggregatesInput[]
   NOT?: Prisma.LogTileScalarWhereWithAggregatesInput | Prisma.LogTileScalarWhereWithAggregatesInput[]
+  logNumber?: Prisma.IntWithAggregatesFilter<"LogTile"> | number
   level?: Prisma.IntWithAggregatesFilter<"LogTile"> | number
   index?: Prisma.BigIntWithAggregatesFilter<"LogTile"> | bigint | number
   hashes?: Prisma.BytesWithAggregatesFilter<"LogTile"> | runtime.Bytes
 }
 
 export type LogTileCreateInput = {
+  logNumber?: number
   level: number
   index: bigint | number
   hashes: runtime.Bytes
 }
 
 export type LogTileUncheckedCreateInput = {
+  logNumber?: number
   level: number
   index: bigint | number
   hashes: runtime.Bytes
 }
 
 export type LogTileUpdateInput = {
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
   level?: Prisma.IntFieldUpdateOperationsInput | number
   index?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   hashes?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type LogTileUncheckedUpdateInput = {
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
   level?: Prisma.IntFieldUpdateOperationsInput | number
   index?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   hashes?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type LogTileCreateManyInput = {
+  logNumber?: number
   level: number
   index: bigint | number
   hashes: runtime.Bytes
 }
 
 export type LogTileUpdateManyMutationInput = {
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
   level?: Prisma.IntFieldUpdateOperationsInput | number
   index?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   hashes?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type LogTileUncheckedUpdateManyInput = {
+  logNumber?: Prisma.IntFieldUpdateOperationsInput | number
   level?: Prisma.IntFieldUpdateOperationsInput | number
   index?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   hashes?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
-export type LogTileLevelIndexCompoundUniqueInput = {
+export type LogTileLogNumberLevelIndexCompoundUniqueInput = {
+  logNumber: number
   level: number
   index: bigint | number
 }
 
 export type LogTileCountOrderByAggregateInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
   hashes?: Prisma.SortOrder
 }
 
 export type LogTileAvgOrderByAggregateInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
 }
 
 export type LogTileMaxOrderByAggregateInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
   hashes?: Prisma.SortOrder
 }
 
 export type LogTileMinOrderByAggregateInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
   hashes?: Prisma.SortOrder
 }
 
 export type LogTileSumOrderByAggregateInput = {
+  logNumber?: Prisma.SortOrder
   level?: Prisma.SortOrder
   index?: Prisma.SortOrder
 }
@@ -320,35 +349,40 @@ export type LogTileSumOrderByAggregateInput = {
 
 
 export type LogTileSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
+  logNumber?: boolean
   level?: boolean
   index?: boolean
   hashes?: boolean
 }, ExtArgs["result"]["logTile"]>
 
 export type LogTileSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
+  logNumber?: boolean
   level?: boolean
   index?: boolean
   hashes?: boolean
 }, ExtArgs["result"]["logTile"]>
 
 export type LogTileSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
+  logNumber?: boolean
   level?: boolean
   index?: boolean
   hashes?: boolean
 }, ExtArgs["result"]["logTile"]>
 
 export type LogTileSelectScalar = {
+  logNumber?: boolean
   level?: boolean
   index?: boolean
   hashes?: boolean
 }
 
-export type LogTileOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"level" | "index" | "hashes", ExtArgs["result"]["logTile"]>
+export type LogTileOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"logNumber" | "level" | "index" | "hashes", ExtArgs["result"]["logTile"]>
 
 export type $LogTilePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "LogTile"
   objects: {}
   scalars: runtime.Types.Extensions.GetPayloadResult<{
+    logNumber: number
     level: number
     index: bigint
     hashes: runtime.Bytes
@@ -435,8 +469,8 @@ export interface LogTileDelegate<ExtArgs extends runtime.Types.Extensions.Intern
    * // Get first 10 LogTiles
    * const logTiles = await prisma.logTile.findMany({ take: 10 })
    * 
-   * // Only select the `level`
-   * const logTileWithLevelOnly = await prisma.logTile.findMany({ select: { level: true } })
+   * // Only select the `logNumber`
+   * const logTileWithLogNumberOnly = await prisma.logTile.findMany({ select: { logNumber: true } })
    * 
    */
   findMany<T extends LogTileFindManyArgs>(args?: Prisma.SelectSubset<T, LogTileFindManyArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$LogTilePayload<ExtArgs>, T, "findMany", GlobalOmitOptions>>
@@ -480,9 +514,9 @@ export interface LogTileDelegate<ExtArgs extends runtime.Types.Extensions.Intern
    *   ]
    * })
    * 
-   * // Create many LogTiles and only return the `level`
-   * const logTileWithLevelOnly = await prisma.logTile.createManyAndReturn({
-   *   select: { level: true },
+   * // Create many LogTiles and only return the `logNumber`
+   * const logTileWithLogNumberOnly = await prisma.logTile.createManyAndReturn({
+   *   select: { logNumber: true },
    *   data: [
    *     // ... provide data here
    *   ]
@@ -571,9 +605,9 @@ export interface LogTileDelegate<ExtArgs extends runtime.Types.Extensions.Intern
    *   ]
    * })
    * 
-   * // Update zero or more LogTiles and only return the `level`
-   * const logTileWithLevelOnly = await prisma.logTile.updateManyAndReturn({
-   *   select: { level: true },
+   * // Update zero or more LogTiles and only return the `logNumber`
+   * const logTileWithLogNumberOnly = await prisma.logTile.updateManyAndReturn({
+   *   select: { logNumber: true },
    *   where: {
    *     // ... provide filter here
    *   },
@@ -775,6 +809,7 @@ export interface Prisma__LogTileClient<T, Null = never, ExtArgs extends runtime.
  * Fields of the LogTile model
  */
 export interface LogTileFieldRefs {
+  readonly logNumber: Prisma.FieldRef<"LogTile", 'Int'>
   readonly level: Prisma.FieldRef<"LogTile", 'Int'>
   readonly index: Prisma.FieldRef<"LogTile", 'BigInt'>
   readonly hashes: Prisma.FieldRef<"LogTile", 'Bytes'>

@@ -25,11 +25,11 @@ export async function checkEntry(watch: LogWatch, index: number, leaf: string): 
   const broken = (fault: string): EntryCheck => ({ ok: false, leafHash: hex, fault });
   const shape = shapeFlaw(leaf);
   const answer = await client.call('getInclusion', { params: { index: String(index) } });
-  const watched = await watch.take(answer.checkpoint);
+  const watched = await (await watch.inLog(answer.log)).take(answer.checkpoint);
   if (!watched.ok) return broken(watched.fault);
   const { size, rootHash: root } = watched.checkpoint;
   const path = answer.inclusionProof.map((one) => hexToBytes(one));
-  if (!verifyInclusion({ index, size, leafHash: hash, path, root })) {
+  if (!verifyInclusion({ index: answer.leafIndex, size, leafHash: hash, path, root })) {
     return broken(
       `This is not the entry that the signed log holds at ${index}: its hash is ${hex.slice(0, 12)}…, and the ` +
         `coordinator's inclusionProof is for ${answer.leafHash.slice(0, 12)}….`,

@@ -49,11 +49,15 @@ export class LogWatch {
   readonly #origin: string;
   readonly #opened = new Map<string, Watched>();
   readonly #watchers = new Set<() => void>();
+  readonly #others = new Map<number, LogWatch>();
+  /** Which log of the market it is, where that is known; else the present one as the page was loaded. */
+  readonly #number: number | null;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @param logKey - the log's vkey: told by the coordinator, and from the first visit on the one remembered */
-  constructor(origin: string, logKey: string) {
+  constructor(origin: string, logKey: string, number: number | null = null) {
     this.#origin = origin;
+    this.#number = number;
     this.#logKey = logKey;
     this.#key = parseVerifierKey(logKey);
     if (!this.#key) this.#break('The market names a key for its log that is not one.');
@@ -66,7 +70,36 @@ export class LogWatch {
 
   /** Asks for the newest checkpoint and takes it. Throws when the coordinator does not answer. */
   async refresh(): Promise<Watched> {
-    return await this.take(await client.call('getCheckpoint', {}));
+    const note = await this.#newestNote();
+    // The market has gone on in a next log: of this one nothing newer will come.
+    if (this.status.checkpoint && !note.startsWith(`${this.#origin}\n`) && (await this.#isClosed())) {
+      return { ok: true, checkpoint: this.status.checkpoint };
+    }
+    return await this.take(note);
+  }
+
+  /** The watch over a log of the market, by its number: this one where it is its own. Throws when there is no such log. */
+  async inLog(number: number): Promise<LogWatch> {
+    const known = this.#others.get(number);
+    if (known) return known;
+    const { logs } = await client.call('listLogs', {});
+    const log = logs[number];
+    if (!log) throw new Error(`the coordinator shows no log ${number}`);
+    const isOwn = log.origin === this.#origin && log.logKey === this.#logKey;
+    const watch = isOwn ? this : new LogWatch(log.origin, log.logKey, number);
+    this.#others.set(number, watch);
+    return watch;
+  }
+
+  async #newestNote(): Promise<string> {
+    if (this.#number === null) return await client.call('getCheckpoint', {});
+    const place = this.#number === 0 ? '/log/checkpoint' : `/log/${this.#number}/checkpoint`;
+    return await (await fetch(place)).text();
+  }
+
+  async #isClosed(): Promise<boolean> {
+    const { logs } = await client.call('listLogs', {});
+    return logs.some(({ origin, followedBy }) => origin === this.#origin && followedBy !== null);
   }
 
   /** Checks a checkpoint: its signature, and its consistency with what was seen before. One after the other. */
@@ -84,7 +117,7 @@ export class LogWatch {
   /** True when `root` is that of the log's first `size` entries, by a consistencyProof to the newest checkpoint. */
   async isRootOf(size: number, root: Uint8Array): Promise<boolean> {
     const newest = await this.refresh();
-    return newest.ok && (await isPrefix({ size, rootHash: root }, newest.checkpoint));
+    return newest.ok && (await isPrefix({ size, rootHash: root }, newest.checkpoint, await this.#place()));
   }
 
   async #check(note: string): Promise<Watched> {
@@ -94,7 +127,7 @@ export class LogWatch {
     if (!opened.ok) return this.#break(REFUSALS[opened.reason] ?? opened.reason);
     const { checkpoint } = opened;
     const seen = recall(this.#logKey);
-    const flaw = seen && (await contradiction(seen.newest, checkpoint));
+    const flaw = seen && (await contradiction(seen.newest, checkpoint, await this.#place()));
     if (flaw) return this.#break(flaw);
     const since = remember(this.#logKey, checkpoint, Date.now());
     if (checkpoint.size > (this.status.checkpoint?.size ?? -1) || this.#saysMore(checkpoint, note)) {
@@ -107,6 +140,14 @@ export class LogWatch {
   /** True when a note of the same tree has more signatures: cosigners come later than the log's own. */
   #saysMore({ size }: Checkpoint, note: string): boolean {
     return size === this.status.checkpoint?.size && this.#signaturesOf(note).length > this.status.signatures.length;
+  }
+
+  /** Its number among the market's logs, for questions about its tree. */
+  async #place(): Promise<number> {
+    if (this.#number !== null) return this.#number;
+    const { logs } = await client.call('listLogs', {});
+    const number = logs.findIndex(({ origin }) => origin === this.#origin);
+    return number < 0 ? logs.length - 1 : number;
   }
 
   #signaturesOf(note: string): LogStatus['signatures'] {
@@ -131,9 +172,9 @@ export class LogWatch {
 type Root = Pick<Checkpoint, 'size' | 'rootHash'>;
 
 /** What a checkpoint says against one that was seen before, in a sentence; null when they are of one log. */
-async function contradiction(seen: Root, checkpoint: Checkpoint): Promise<string | null> {
+async function contradiction(seen: Root, checkpoint: Checkpoint, log: number): Promise<string | null> {
   const [older, newer] = seen.size <= checkpoint.size ? [seen, checkpoint] : [checkpoint, seen];
-  if (await isPrefix(older, newer)) return null;
+  if (await isPrefix(older, newer, log)) return null;
   return (
     `The log of ${checkpoint.size} entries that the coordinator shows now does not agree with the log of ` +
     `${seen.size} entries that this browser saw before: entries were changed or taken away.`
@@ -141,10 +182,10 @@ async function contradiction(seen: Root, checkpoint: Checkpoint): Promise<string
 }
 
 /** True when the older log is the beginning of the newer one. A no of the coordinator is no proof, so false. */
-async function isPrefix(older: Root, newer: Root): Promise<boolean> {
+async function isPrefix(older: Root, newer: Root, log: number): Promise<boolean> {
   if (older.size === newer.size) return equalBytes(older.rootHash, newer.rootHash);
   if (older.size === 0) return true;
-  const query = { from: older.size, to: newer.size };
+  const query = { from: older.size, to: newer.size, log };
   const answer = await client.call('getConsistency', { query }).catch((error: { retryable?: boolean }) => {
     if (error.retryable) throw error;
     return null;

@@ -26,6 +26,9 @@ export interface ReplayOutcome {
   bidsChecked: number;
   /** Entries replayed, and the root of the tree that they make, in hexadecimal. */
   entries: number;
+  /** The log that it ended in, and the entries of that one's tree. */
+  log: number;
+  treeSize: number;
   rootHash: string;
   elapsedMs: number;
 }

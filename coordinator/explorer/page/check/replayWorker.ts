@@ -5,10 +5,10 @@
 import '../data/zodWithoutEval.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { clearingInput } from '#market/commands/closeRound.js';
+import { LogTrees } from '#market/logTrees.js';
 import { Replay } from '#market/replay.js';
 import type { EntryOf } from '#protocol/entries.js';
-import { entryLeafHash } from '#protocol/log/logLeaf.js';
-import { appendLeaf, emptyFrontier, rootOf } from '#protocol/log/merkleTree.js';
+import { rootOf } from '#protocol/log/merkleTree.js';
 import { checkSigner } from '#protocol/signature.js';
 import { digestOf } from '#protocol/typedData.js';
 import { client } from '../data/client.js';
@@ -30,25 +30,29 @@ async function replayTo({ roundId, clearedIndex }: ReplayOrder): Promise<ReplayO
   const startedMs = performance.now();
   const replay = new Replay({ checkSignatures: false });
   const seen: { candidates: SeenCandidate[]; bidsChecked: number } = { candidates: [], bidsChecked: 0 };
-  let frontier = emptyFrontier();
+  const trees = new LogTrees();
+  let entriesDone = 0;
   let divergence: string | null = null;
-  while (frontier.size <= clearedIndex && divergence === null) {
-    const limit = Math.min(PAGE_ENTRIES, clearedIndex + 1 - frontier.size);
-    const { entries } = await client.call('listEntries', { query: { from: frontier.size, limit } });
-    if (entries.length === 0) throw new Error(`the coordinator serves no entry ${frontier.size}`);
+  while (entriesDone <= clearedIndex && divergence === null) {
+    const limit = Math.min(PAGE_ENTRIES, clearedIndex + 1 - entriesDone);
+    const { entries } = await client.call('listEntries', { query: { from: entriesDone, limit } });
+    if (entries.length === 0) throw new Error(`the coordinator serves no entry ${entriesDone}`);
     for (const { leaf } of entries) {
-      if (frontier.size === clearedIndex) Object.assign(seen, lookAt(replay, roundId, leaf));
-      divergence ??= replay.pushLeaf(leaf);
-      frontier = appendLeaf(frontier, entryLeafHash(leaf)).frontier;
+      if (entriesDone === clearedIndex) Object.assign(seen, lookAt(replay, roundId, leaf));
+      divergence ??= trees.flawOf(leaf) ?? replay.pushLeaf(leaf);
+      trees.append(leaf);
+      entriesDone += 1;
     }
-    say({ kind: 'progress', done: frontier.size, total: clearedIndex + 1 });
+    say({ kind: 'progress', done: entriesDone, total: clearedIndex + 1 });
   }
   return {
     ...seen,
     agrees: divergence === null,
     divergence,
-    entries: frontier.size,
-    rootHash: bytesToHex(rootOf(frontier)),
+    entries: entriesDone,
+    log: trees.number,
+    treeSize: trees.frontier.size,
+    rootHash: bytesToHex(rootOf(trees.frontier)),
     elapsedMs: Math.round(performance.now() - startedMs),
   };
 }

@@ -28,7 +28,9 @@ export function useReplay(watch: LogWatch, order: ReplayOrder): { state: ReplayS
       thread.terminate();
       if (data.kind === 'failed') return setState({ step: 'failed', reason: data.reason });
       const { outcome } = data;
-      const isOfLog = await watch.isRootOf(outcome.entries, hexToBytes(outcome.rootHash)).catch(() => null);
+      const own = watch.inLog(outcome.log);
+      const root = hexToBytes(outcome.rootHash);
+      const isOfLog = await own.then((log) => log.isRootOf(outcome.treeSize, root)).catch(() => null);
       if (worker.current !== thread) return;
       if (isOfLog === null) setState({ step: 'failed', reason: 'the coordinator did not prove its log' });
       else setState({ step: 'done', outcome, isOfLog });

@@ -34,6 +34,8 @@ export const ENTRY_TITLES: Record<EntryType, string> = {
   jobExpired: 'a job expired',
   blockCompleted: 'a block was completed',
   coordinatorStarted: 'the coordinator started',
+  logClosed: 'log closed',
+  logOpened: 'next log opened',
   chainAttached: 'the market was bound to a contract',
   withdrawalRequested: 'money was taken out, to be paid on chain',
   balanceRootComputed: 'the balances were summed up for the chain',
