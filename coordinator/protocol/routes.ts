@@ -151,6 +151,7 @@ export const ROUTES = {
       'unknownCircuit',
       'artifactMissing',
       'unsupportedPolicy',
+      'noChain',
       'zeroMaxPrice',
       'bidWindow',
       'badSchedule',

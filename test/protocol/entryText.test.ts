@@ -34,6 +34,36 @@ function othersLike(log: Log): object[] {
     },
     { type: 'challengePassed', atMs, ...challenge },
     { type: 'challengeFailed', atMs, ...challenge, code: 'invalidPairing' },
+    ...onChain(log),
+  ];
+}
+
+/** What a market on a chain adds, the optional members of other entries among it. */
+function onChain(log: Log): object[] {
+  const { atMs } = entryOf(log, 'marketOpened');
+  const deposited = entryOf(log, 'deposited');
+  const submitted = entryOf(log, 'blockSubmitted');
+  const { blockId: setId, jobs } = submitted;
+  const [hash, blockNumber] = [submitted.message.blockHash, 17];
+  const { account, postings } = deposited;
+  const terms = { chainId: 31_337, contract: account, token: null, deployBlock: 3, confirmations: 12 };
+  const place = { blockNumber, blockHash: hash, logIndex: 0, transactionHash: hash, startWei: '0' };
+  const { jobId } = jobs[0]!;
+  return [
+    { ...submitted, message: { ...submitted.message, settlement: 'chain' } },
+    { ...deposited, source: 'chain', reference: '17/0', chain: place },
+    { type: 'chainAttached', atMs, ...terms, epochMs: 60_000, exitDelaySec: 86_400 },
+    {
+      ...{ type: 'withdrawalRequested', atMs, withdrawalId: hash, signature: submitted.signature, postings },
+      message: { account, cumulativeWei: '5', issuedAtMs: atMs },
+    },
+    { type: 'balanceRootComputed', atMs, epoch: 1, balanceRoot: hash, sumWei: '5', creditedWei: '5', accounts: 1 },
+    { type: 'rootPosted', atMs, epoch: 1, transactionHash: hash, blockNumber },
+    {
+      ...{ type: 'jobSetCommitted', atMs, setId, setRoot: hash, totalWei: '5', postings },
+      items: [{ jobId, payee: account, amountWei: '5' }],
+    },
+    { type: 'jobSetSettled', atMs, setId, transactionHash: hash, blockNumber },
   ];
 }
 

@@ -122,23 +122,24 @@ class Compiler {
     return [min > 0 ? `\\[${row}\\]` : `\\[(?:${row})?\\]`];
   }
 
-  /** A strict object: its members in the order of their names; one that is optional may be missing, but for the last. */
+  /** A strict object: its members in the order of their names; one that is optional may be missing. */
   private object(def: z.core.$ZodObjectDef): Parts {
     if (def.catchall?._zod.def.type !== 'never') return [never];
     const names = Object.keys(def.shape).toSorted();
+    const isOptional = (name: string) => (def.shape[name] as z.core.$ZodTypes)._zod.def.type === 'optional';
+    const lastRequired = names.findLastIndex((name) => !isOptional(name));
+    if (lastRequired < 0) return [never];
     const parts: Parts = ['\\{'];
     for (const [place, name] of names.entries()) {
       if (!/^[A-Za-z0-9]+$/.test(name)) return [never];
       const { def: inner } = (def.shape[name] as z.core.$ZodTypes)._zod;
-      const isLast = place === names.length - 1;
-      const member: Parts = [
-        `"${name}":`,
-        ...this.compile(inner.type === 'optional' ? inner.innerType : def.shape[name]!),
-      ];
-      if (!isLast) member.push(',');
+      const value = this.compile(inner.type === 'optional' ? inner.innerType : def.shape[name]!);
+      // A comma goes with the member that may be missing: behind it, or before it once all that must be there have been.
+      const member: Parts = [`${place > lastRequired ? ',' : ''}"${name}":`, ...value];
+      if (place < lastRequired) member.push(',');
       const source = sourceOf(member);
       if (inner.type !== 'optional') parts.push(...member);
-      else if (source !== null && !isLast) parts.push(`(?:${source})?`);
+      else if (source !== null) parts.push(`(?:${source})?`);
       else return [never];
     }
     const whole: Parts = [...parts, '\\}'];
