@@ -15,6 +15,7 @@ import { createHeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
 import { WorkingAgents } from '#api/workingAgents.js';
 import { startEmbeddedPostgres } from '#journal/embeddedPostgres.js';
+import { isImporting } from '#journal/importMark.js';
 import { openJournal } from '#journal/journal.js';
 import type { Journal } from '#journal/journalPort.js';
 import { afterGaps, startLifeSigns } from '#journal/lifeSigns.js';
@@ -184,6 +185,9 @@ async function openDatabase(
   log: Logger,
   closers: Closer[],
 ): Promise<{ databaseUrl: string; died: Promise<Error> }> {
+  if (isImporting(config.dataDir)) {
+    throw new ConfigError(`An import into ${config.dataDir} did not end: run "understudy import" again.`);
+  }
   if (config.databaseUrl) return { databaseUrl: config.databaseUrl, died: new Promise(() => {}) };
   const server = await startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), log });
   let stopping = false;

@@ -17,7 +17,7 @@ import { BidEvidence } from './bidEvidence.js';
 import { checkCheckpoint, checkCosignatures } from './checkpointCheck.js';
 import { KnownDigests } from './knownDigests.js';
 import { nameDivergence } from './nameDivergence.js';
-import { readCheckpointNote, type SeenCheckpoint } from './seenCheckpoints.js';
+import { readCheckpointNote } from './seenCheckpoints.js';
 import { SeenRoots } from './seenRoots.js';
 import { SignatureChecker } from './signatureChecker.js';
 import { silentParameter } from './silentParameter.js';

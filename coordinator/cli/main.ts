@@ -24,6 +24,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   },
   audit: { summary: 'check a whole market, offline and without trust', load: () => import('./audit.js') },
   export: { summary: 'copy a log into a folder, checked, to audit or carry on', load: () => import('./export.js') },
+  import: { summary: 'carry a market on from an export, as another operator', load: () => import('./import.js') },
   cosign: { summary: 'cosign checkpoints of logs that only grow', load: () => import('./cosign.js') },
   'check-bids': { summary: 'hold a log against a prover’s receipts of bids', load: () => import('./checkBids.js') },
   log: { summary: 'list a market’s logs, close one and open the next', load: () => import('./log.js') },

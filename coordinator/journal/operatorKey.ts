@@ -52,6 +52,11 @@ export interface OperatorKeys {
 export const FIRST_KEY_FILE = 'operator-key.pem';
 const KEY_FILE = /^operator-key(-[0-9a-f]{8})?\.pem$/;
 
+/** True for the name of a file with an operator's key. */
+export function isKeyFile(name: string): boolean {
+  return KEY_FILE.test(name);
+}
+
 /** The keys in a data folder; one that another process has put there since is found when it is asked for. */
 export function operatorKeysIn(dataDir: string): OperatorKeys {
   const known = new Map<string, OperatorKey>();
@@ -66,7 +71,7 @@ export function operatorKeysIn(dataDir: string): OperatorKeys {
 
 function findKey(dataDir: string, origin: string, logKey: string): OperatorKey | null {
   for (const file of existsSync(dataDir) ? readdirSync(dataDir) : []) {
-    if (!KEY_FILE.test(file)) continue;
+    if (!isKeyFile(file)) continue;
     const key = openOperatorKey(join(dataDir, file), origin);
     if (key.logKey === logKey) return key;
   }

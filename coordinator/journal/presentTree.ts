@@ -43,12 +43,17 @@ export class PresentTree {
     return grown.completed.map((node) => ({ ...node, log: this.number }));
   }
 
+  /** Its root in hexadecimal. */
+  rootHash(): `0x${string}` {
+    return `0x${Buffer.from(rootOf(this.frontier)).toString('hex')}`;
+  }
+
   /** The tree as it stands, signed, and its root in hexadecimal. */
   sign({ origin, verifierKey, sign }: OperatorKey): { checkpoint: string; rootHash: `0x${string}` } {
     const rootHash = rootOf(this.frontier);
     const text = { origin, size: this.size, rootHash, extensionLines: [] };
     this.checkpoint = signCheckpoint(text, [{ key: verifierKey, sign }]);
-    return { checkpoint: this.checkpoint, rootHash: `0x${Buffer.from(rootHash).toString('hex')}` };
+    return { checkpoint: this.checkpoint, rootHash: this.rootHash() };
   }
 
   /** Writes the head of the log, which its writer has locked. @param lastAtMs - of the newest entry */

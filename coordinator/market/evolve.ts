@@ -27,7 +27,6 @@ import {
   type MarketState,
   type OpenedBid,
   pinnedParameters,
-  type Round,
   recordKey,
 } from './state.js';
 
