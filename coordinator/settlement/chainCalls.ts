@@ -4,7 +4,7 @@ import type { Settlement } from '#market/settlement.js';
 import type { Hex } from '#protocol/units.js';
 import type { ChainTask } from './chainTasks.js';
 import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
-import { RANGE_BLOCKS_FIRST } from './logReader.js';
+import { LogReader } from './logReader.js';
 import { type SetProofs, settleCall } from './settleCall.js';
 
 /** A call of the contract, with its call data. */
@@ -71,17 +71,12 @@ export async function whereDone(
     return { transactionHash: receipt.transactionHash, blockNumber: Number(receipt.blockNumber) };
   }
   // The newest blocks first: it is hardly ever further back than a range.
-  for (let to = finalBlock; to >= terms.deployBlock; to -= RANGE_BLOCKS_FIRST) {
-    const fromBlock = BigInt(Math.max(terms.deployBlock, to - RANGE_BLOCKS_FIRST + 1));
-    const range = { address: terms.contract, fromBlock, toBlock: BigInt(to) };
-    const logs =
-      task.kind === 'root'
-        ? await client.getLogs({ ...range, event: ROOT_POSTED, args: { epoch: BigInt(task.root.epoch) } })
-        : await client.getLogs({ ...range, event: JOBS_SETTLED, args: { setId: task.set.setId } });
-    const last = logs.at(-1);
-    if (last) return { transactionHash: last.transactionHash, blockNumber: Number(last.blockNumber) };
-  }
-  return null;
+  return new LogReader().newest(terms.deployBlock, finalBlock, (fromBlock, toBlock) => {
+    const range = { address: terms.contract, fromBlock, toBlock };
+    return task.kind === 'root'
+      ? client.getLogs({ ...range, event: ROOT_POSTED, args: { epoch: BigInt(task.root.epoch) } })
+      : client.getLogs({ ...range, event: JOBS_SETTLED, args: { setId: task.set.setId } });
+  });
 }
 
 /** What is not on the chain is null; whatever else is wrong is thrown. */

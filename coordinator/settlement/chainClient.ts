@@ -1,16 +1,19 @@
 /**
  * A chain behind several providers. A piece of work is done with one of them from its beginning to its end, so that what
  * it reads belongs together; when that one fails, the whole piece is begun again with the next. Those that failed rest
- * for a while, twice as long each time.
+ * for a while, twice as long each time, or as long as they ask for.
  */
 import { createPublicClient, http, type PublicClient } from 'viem';
-import { ChainUnavailableError, isProviderFault, messageOf, WrongChainError } from './chainErrors.js';
+import { ChainUnavailableError, isProviderFault, isRateLimit, messageOf, WrongChainError } from './chainErrors.js';
 
 /** Most providers of one market. */
 export const PROVIDERS_MAX = 8;
 
-/** Longest wait for an answer, in milliseconds. */
+/** Longest wait for a whole answer, in milliseconds. */
 const TIMEOUT_MS = 20_000;
+
+/** Longest time that a provider can ask to be left alone (Retry-After), in milliseconds. */
+export const RETRY_AFTER_MS_MAX = 300_000;
 
 const REST_MS_FIRST = 500;
 const REST_MS_MAX = 30_000;
@@ -20,6 +23,8 @@ export interface ChainClientOptions {
   urls: readonly string[];
   /** The chain that all of them must be of; unknown before the first question otherwise. */
   chainId?: number;
+  /** Longest wait for an answer, in milliseconds. */
+  timeoutMs?: number;
   nowMs: () => number;
   log: { warn(fields: object, message: string): void };
 }
@@ -31,6 +36,8 @@ interface Provider {
   isChecked: boolean;
   failures: number;
   restsUntilMs: number;
+  /** It is not asked before: it said so itself. */
+  refusesUntilMs: number;
 }
 
 export class ChainClient {
@@ -43,11 +50,26 @@ export class ChainClient {
     this.#chainId = options.chainId;
     this.#providers = options.urls.map((url, at) => ({
       name: `provider ${at + 1} (${new URL(url).host})`,
-      client: createPublicClient({ transport: http(url, { retryCount: 0, timeout: TIMEOUT_MS }) }),
+      client: createPublicClient({ transport: this.#transport(url, at) }),
       isChecked: false,
       failures: 0,
       restsUntilMs: 0,
+      refusesUntilMs: 0,
     }));
+  }
+
+  #transport(url: string, at: number) {
+    const timeout = this.#options.timeoutMs ?? TIMEOUT_MS;
+    return http(url, {
+      retryCount: 0,
+      timeout,
+      // The signal also ends an answer that stops in the middle, for which viem would wait.
+      fetchFn: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(timeout) }),
+      onFetchResponse: (response) => {
+        const askedMs = response.ok ? 0 : retryAfterMs(response.headers.get('retry-after'), this.#options.nowMs());
+        if (askedMs > 0) this.#providers[at]!.refusesUntilMs = this.#options.nowMs() + askedMs;
+      },
+    });
   }
 
   /** From now on only providers of this chain are used. */
@@ -68,6 +90,11 @@ export class ChainClient {
   async use<Result>(work: (client: PublicClient) => Promise<Result>): Promise<Result> {
     const reasons: string[] = [];
     for (const provider of this.#inOrder()) {
+      if (provider.refusesUntilMs > this.#options.nowMs()) {
+        const until = new Date(provider.refusesUntilMs).toISOString();
+        reasons.push(`${provider.name} asks to be left alone until ${until}`);
+        continue;
+      }
       try {
         if (!provider.isChecked) await this.#check(provider);
         const result = await work(provider.client);
@@ -79,7 +106,10 @@ export class ChainClient {
         reasons.push(this.#rest(provider, error));
       }
     }
-    throw new ChainUnavailableError(`no provider of the chain could be asked: ${reasons.join('; ')}`);
+    const advice = 'give a further one with another --chain; it is tried again meanwhile';
+    throw new ChainUnavailableError(
+      `no provider of the chain could be asked: ${reasons.join('; ')}. If it lasts, ${advice}`,
+    );
   }
 
   /** Those that rest come last, the one that is ready first among them first: better a tired one than none. */
@@ -104,8 +134,16 @@ export class ChainClient {
     provider.failures += 1;
     const restMs = Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (provider.failures - 1));
     provider.restsUntilMs = this.#options.nowMs() + restMs;
-    const reason = messageOf(error);
+    const limited = isRateLimit(error) ? ' (its rate limit: ask less often with --chain-poll-ms)' : '';
+    const reason = `${messageOf(error)}${limited}`;
     this.#options.log.warn({ provider: provider.name, reason, restMs }, 'a provider of the chain failed');
     return `${provider.name}: ${reason}`;
   }
+}
+
+/** What Retry-After asks for, in milliseconds and within bounds; 0 when it asks for nothing. Source: RFC 9110, 10.2.3 */
+function retryAfterMs(header: string | null, nowMs: number): number {
+  if (header === null) return 0;
+  const ms = /^[0-9]{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
+  return Number.isNaN(ms) ? 0 : Math.min(RETRY_AFTER_MS_MAX, Math.max(0, ms));
 }

@@ -1,5 +1,12 @@
 /** What can go wrong with a chain, told apart: whose fault it is decides what is done next. */
-import { BaseError, ContractFunctionRevertedError, HttpRequestError, RpcRequestError, TimeoutError } from 'viem';
+import {
+  BaseError,
+  ContractFunctionRevertedError,
+  HttpRequestError,
+  ResponseBodyTooLargeError,
+  RpcRequestError,
+  TimeoutError,
+} from 'viem';
 
 /** No provider could be asked: the same thing can be tried again. */
 export class ChainUnavailableError extends Error {
@@ -12,8 +19,22 @@ export class WrongChainError extends Error {
   override readonly name = 'WrongChainError';
 }
 
+/** A provider does not do at all what a market needs of it: only another one will. */
+export class ProviderRefusalError extends Error {
+  override readonly name = 'ProviderRefusalError';
+}
+
 /** JSON-RPC codes of a node that fails or refuses by itself, not because of the question. Source: EIP-1474. */
 const NODE_FAULT_CODES: ReadonlySet<number> = new Set([-32_603, -32_005, -32_002, -32_001]);
+
+/** HTTP status, and code of some providers, for too many questions. Source: RFC 6585 */
+const TOO_MANY_REQUESTS = 429;
+
+/** How providers say that they are asked too often, as opposed to for too much. */
+const RATE_WORDS = /\brate\b|too many requests?\b|requests? per|per second|quota|daily|compute units/i;
+
+/** Longest message that is kept of what a provider said; some answer with a page of HTML. */
+const MESSAGE_CHARS_MAX = 300;
 
 const RANGE_WORDS = /range|too many|more than|too large|too wide|limit|exceed|results|timed? ?out|response size/i;
 
@@ -25,22 +46,32 @@ function find<Found extends Error>(error: unknown, is: (one: unknown) => one is 
 const isRpc = (one: unknown): one is RpcRequestError => one instanceof RpcRequestError;
 const isHttp = (one: unknown): one is HttpRequestError => one instanceof HttpRequestError;
 const isTimeout = (one: unknown): one is TimeoutError => one instanceof TimeoutError;
+const isTooLarge = (one: unknown): one is ResponseBodyTooLargeError => one instanceof ResponseBodyTooLargeError;
 const isRevert = (one: unknown): one is ContractFunctionRevertedError => one instanceof ContractFunctionRevertedError;
 
 /** True when another provider, or the same one later, may well answer: no connection, rate limit, a failing node. */
 export function isProviderFault(error: unknown): boolean {
-  if (error instanceof WrongChainError) return true;
-  if (find(error, isHttp) || find(error, isTimeout)) return true;
+  if (error instanceof WrongChainError || error instanceof ProviderRefusalError) return true;
+  if (find(error, isHttp) || find(error, isTimeout) || find(error, isTooLarge) || isRateLimit(error)) return true;
   const code = find(error, isRpc)?.code;
   return code !== undefined && NODE_FAULT_CODES.has(code);
 }
 
+/** True when a provider is asked too often: less of it, or later, or another one. */
+export function isRateLimit(error: unknown): boolean {
+  if (find(error, isHttp)?.status === TOO_MANY_REQUESTS) return true;
+  const rpc = find(error, isRpc);
+  return rpc !== null && (rpc.code === TOO_MANY_REQUESTS || RATE_WORDS.test(`${rpc.details} ${rpc.shortMessage}`));
+}
+
 /** True when a provider refuses to look through so many blocks at once: a smaller range may do. */
 export function isRangeRefusal(error: unknown): boolean {
+  if (isRateLimit(error)) return false;
+  if (find(error, isTooLarge)) return true;
   const http = find(error, isHttp);
   if (http) return http.status === 413 || (http.status === 400 && RANGE_WORDS.test(http.details));
   const rpc = find(error, isRpc);
-  return rpc !== null && rpc.code !== -32_603 && RANGE_WORDS.test(`${rpc.details} ${rpc.message}`);
+  return rpc !== null && rpc.code !== -32_603 && RANGE_WORDS.test(`${rpc.details} ${rpc.shortMessage}`);
 }
 
 /** The contract's reason for a refusal, such as `WrongEpoch`; null when it is about something else. */
@@ -68,11 +99,13 @@ export function sendRefusal(error: unknown): SendRefusal | null {
 
 /** An error in a line, without the address that was asked: it may hold an access key. */
 export function messageOf(error: unknown): string {
-  if (error instanceof BaseError) {
-    const deepest = error.walk() as BaseError;
-    return [...new Set([error.shortMessage, error.details, deepest.message?.split('\n')[0]].filter(Boolean))].join(
-      ': ',
-    );
-  }
-  return error instanceof Error ? error.message : String(error);
+  return plainMessage(error).replace(/\s+/g, ' ').slice(0, MESSAGE_CHARS_MAX);
+}
+
+function plainMessage(error: unknown): string {
+  if (!(error instanceof BaseError)) return error instanceof Error ? error.message : String(error);
+  const status = find(error, isHttp)?.status;
+  const deepest = (error.walk() as BaseError).message?.split('\n')[0];
+  const parts = [status && `HTTP ${status}`, error.shortMessage, error.details, deepest];
+  return [...new Set(parts.filter(Boolean))].join(': ');
 }

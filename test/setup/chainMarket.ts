@@ -83,8 +83,8 @@ export class ChainMarket {
     return market;
   }
 
-  chain(urls = this.#urls): ChainClient {
-    return new ChainClient({ urls, chainId: DOMAIN.chainId, nowMs: () => this.nowMs, log: this.#log });
+  chain(urls = this.#urls, timeoutMs = 60_000): ChainClient {
+    return new ChainClient({ urls, timeoutMs, chainId: DOMAIN.chainId, nowMs: () => this.nowMs, log: this.#log });
   }
 
   get #log() {
@@ -93,7 +93,7 @@ export class ChainMarket {
   }
 
   /** One more coordinator on the same database and with the same key. */
-  async addCoordinator(urls = this.#urls) {
+  async addCoordinator(urls = this.#urls, timeoutMs?: number) {
     const journal = await openJournal({
       pool: this.database.pool,
       keys: keysOf(OPERATOR),
@@ -107,7 +107,7 @@ export class ChainMarket {
       {
         pool: this.database.pool,
         journal,
-        chain: this.chain(urls),
+        chain: this.chain(urls, timeoutMs),
         key: this.key,
         nowMs: () => this.nowMs,
         log: this.#log,
