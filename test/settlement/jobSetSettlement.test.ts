@@ -19,8 +19,11 @@ const PROVER_SEED = 10;
 let market: ChainMarket;
 let driver: MarketDriver;
 
-beforeEach(async () => {
-  market = await ChainMarket.open();
+beforeEach(() => begin(3));
+
+/** Opens a market whose requester and prover have money. */
+async function begin(confirmations: number): Promise<void> {
+  market = await ChainMarket.open({ confirmations });
   driver = new MarketDriver({
     state: () => market.journal.state(),
     execute: async (command, digest, nowMs) => {
@@ -40,10 +43,10 @@ beforeEach(async () => {
   });
   await market.deposit(chainAccount(1).address, 50n * ETH);
   await market.deposit(chainAccount(PROVER_SEED).address, 50n * ETH, chainAccount(PROVER_SEED));
-  await market.mine(2);
+  await market.mine(confirmations - 1);
   await market.service.look();
   await driver.prover(PROVER_SEED, undefined, 0n);
-});
+}
 
 afterEach(async () => {
   expect(await invariantFlaws(market.database.pool)).toEqual([]);
@@ -97,22 +100,45 @@ it('are committed before the root that no longer holds their money, and paid in 
   expect(market.settlement.posted!.sumWei).toBe(100n * ETH - owed);
 });
 
-it('survive reorganisations of their commit and of their settlement', async () => {
+/** Lets a transaction of the newest block get as old as a reorganisation is deep, then replaces its block by empty ones. */
+async function reorganise(depth: number): Promise<void> {
+  await market.mine(depth - 1);
+  await market.client.request({ method: 'anvil_reorg' as never, params: [depth, []] as never });
+}
+
+it('survive reorganisations of their commit and of their settlement, at every depth before they are final', async () => {
+  const [depthMax, confirmations] = [20, 21];
+  await market.close();
+  await begin(confirmations);
+  await market.mine(depthMax);
   const blockId = await settledBlock((index) => SAMPLES[index]!.zkProof);
   const owed = owedWei(blockId);
   await market.service.look();
-  await market.client.request({ method: 'anvil_reorg' as never, params: [1, []] as never });
-  expect(await market.read('committedWei')).toBe(0n);
-  await lookAndMine(2);
-  expect(await market.read('committedWei')).toBe(owed);
+  for (let depth = 1; depth <= depthMax; depth += 1) {
+    expect({ depth, committed: await market.read('committedWei') }).toEqual({ depth, committed: owed });
+    await reorganise(depth);
+    expect({ depth, committed: await market.read('committedWei') }).toEqual({ depth, committed: 0n });
+    // Its node has forgotten it: the first look may only find that out.
+    for (let look = 0; look < 2 && (await market.read('committedWei')) === 0n; look += 1) await market.service.look();
+  }
   await market.passEpoch();
-  for (let turn = 0; turn < 6 && (await earnedWei()) === 0n; turn += 1) await market.service.look();
+  await market.mine(confirmations);
+  const untilPaid = async () => {
+    for (let look = 0; look < 6 && (await earnedWei()) === 0n; look += 1) await market.service.look();
+  };
+  await untilPaid();
+  for (let depth = 1; depth <= depthMax; depth += 1) {
+    expect({ depth, earned: await earnedWei() }).toEqual({ depth, earned: owed });
+    await reorganise(depth);
+    expect({ depth, earned: await earnedWei() }).toEqual({ depth, earned: 0n });
+    await untilPaid();
+  }
   expect(await earnedWei()).toBe(owed);
-  await market.client.request({ method: 'anvil_reorg' as never, params: [1, []] as never });
-  expect(await earnedWei()).toBe(0n);
-  await lookAndMine(8);
-  expect(await earnedWei()).toBe(owed);
+  expect(market.settlement.sets.size).toBe(1);
+  await market.mine(confirmations);
+  await lookAndMine(4);
   expect(market.settlement.sets.size).toBe(0);
+  expect(market.service.status()).toMatchObject({ failure: null, haltedReason: null });
 });
 
 it('are paid but for the one zkProof that the contract refuses, which is found by halves', async () => {

@@ -57,7 +57,7 @@ describe('a reorganisation before the confirmations', () => {
     await market.computeRoot();
     await market.service.look();
     expect(await market.read('epoch')).toBe(1n);
-    for (const depth of [1, 2, 5, 9, 14, 20]) {
+    for (let depth = 1; depth <= 20; depth += 1) {
       await market.mine(depth - 1);
       await reorganise(depth);
       expect(await market.read('epoch')).toBe(0n);

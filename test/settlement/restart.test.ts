@@ -43,6 +43,37 @@ it('goes on where it was when the node comes back, and says what is wrong meanwh
   expect(market.settlement.posted?.epoch).toBe(1);
 });
 
+it('goes on from the last state of a node that was killed, whose newest blocks are lost', async () => {
+  await market.mine(10);
+  await market.deposit(alice, 5n * ETH);
+  await market.mine(2);
+  await market.service.look();
+  const state = await market.client.request({ method: 'anvil_dumpState' as never, params: [true] as never });
+  await market.deposit(alice, 2n * ETH);
+  await market.computeRoot();
+  await market.service.look();
+  expect(await market.read('epoch')).toBe(1n);
+  const port = Number(new URL(market.node.url).port);
+  process.kill(market.node.pid, 'SIGKILL');
+  await market.node.stop();
+  await market.service.look();
+  expect(market.service.status().failure).toContain('no provider of the chain could be asked');
+  market.node = await startAnvil({ port, args: ['--preserve-historical-states'] });
+  await market.client.request({ method: 'anvil_loadState' as never, params: [state] as never });
+  // Neither the root nor the second deposit was in the state: the root is sent again, the deposit by whoever made it.
+  expect(await market.read('epoch')).toBe(0n);
+  await market.service.look();
+  await market.service.look();
+  expect(await market.read('epoch')).toBe(1n);
+  expect(market.service.status()).toMatchObject({ failure: null, haltedReason: null });
+  expect(market.freeWei(alice)).toBe(5n * ETH);
+  await market.deposit(alice, 2n * ETH);
+  await market.mine(3);
+  await market.service.look();
+  expect(market.freeWei(alice)).toBe(7n * ETH);
+  expect(market.settlement.posted?.epoch).toBe(1);
+});
+
 it('sends what was written down and never sent: a coordinator killed in between', async () => {
   await market.deposit(alice, 5n * ETH);
   await market.mine(2);
