@@ -1,9 +1,6 @@
 /** How long the coordinator was away, as far as it counts. Source: ARCHITECTURE.md, "Downtime". */
 import { type MarketState, parametersOf } from './state.js';
 
-/** Longest shift of due times, in milliseconds: 30 days. */
-const GAP_MS_MAX = 2_592_000_000;
-
 /**
  * Since when there was no coordinator to speak of, Unix milliseconds: since the last sign of life of any replica, or, when
  * that one had come back for less than `downtimeMsMin`, since the time before it came. Nobody can rely on moments between
@@ -20,5 +17,5 @@ export function silentSinceMs(state: MarketState, lastSignMs: number): number {
  */
 export function gapMsOf(state: MarketState, lastSignMs: number, nowMs: number): number {
   const silentMs = nowMs - Math.max(silentSinceMs(state, lastSignMs), state.gapEndedAtMs);
-  return silentMs >= parametersOf(state).downtimeMsMin ? Math.min(silentMs, GAP_MS_MAX) : 0;
+  return silentMs >= parametersOf(state).downtimeMsMin ? silentMs : 0;
 }

@@ -31,7 +31,6 @@ import {
   addressSchema,
   blockIdSchema,
   bytes32Schema,
-  durationMsSchema,
   jobIdSchema,
   labelSchema,
   roundIdSchema,
@@ -340,8 +339,8 @@ export const ENTRY_SCHEMAS = {
   coordinatorStarted: entry('coordinatorStarted', {
     /** Last sign of life of any replica; equal to `atMs` when there was no gap. */
     lastSignMs: unixMsSchema,
-    /** By how much due times shift. */
-    gapMs: durationMsSchema,
+    /** By how much due times shift, in milliseconds; however long that is. */
+    gapMs: unixMsSchema,
     cause: z.enum(['start', 'stall']),
   }),
   /** The last entry of its log: the market goes on in the one that it names. */

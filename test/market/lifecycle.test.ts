@@ -292,6 +292,16 @@ describe('fault before penalty', () => {
     expect(market.freeWei(solid)).toBe(100n * ETH - LATE_WEI);
   });
 
+  it.each([6_000, 40 * 86_400_000])('charges nobody for what fell due while it was away for %i ms', async (gapMs) => {
+    const { jobId } = await award();
+    const lastSignMs = market.nowMs;
+    market.nowMs = Math.max(lastSignMs + gapMs, market.job(jobId).deadlineMs);
+    await market.run({ kind: 'startCoordinator', lastSignMs, cause: 'start' });
+    await market.advance(100_000);
+    expect(market.job(jobId).outcome).toBe('expired');
+    for (const one of [cheap, solid]) expect(market.freeWei(one)).toBe(100n * ETH);
+  });
+
   it.each([
     ['long before the deadline, excuses nobody who had the time all the same', 30_000, false],
     ['just before the deadline, excuses whoever was cut off', 12_000, true],

@@ -47,7 +47,9 @@ async function askCoordinator(flags: Flags, offline: boolean): Promise<string> {
       throw new Error(`${error.message}. Is the address right? (--offline does not ask)`);
     });
     const { circuits } = await client.call('listCircuits', {});
-    say(`  ${market.origin}: ${circuits.length} circuits${market.faucet ? ', demo money from a faucet' : ''}`);
+    say(
+      `  ${market.origin}: ${circuits.length} ${circuits.length === 1 ? 'circuit' : 'circuits'}${market.faucet ? ', demo money from a faucet' : ''}`,
+    );
     return answer;
   });
 }
