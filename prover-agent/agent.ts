@@ -10,7 +10,7 @@ import type { Standing } from './client/standing.js';
 import { type AgentLog, messageOf } from './log.js';
 import type { HeldJob, JobBook } from './proving/jobBook.js';
 import type { JobRunner } from './proving/jobRunner.js';
-import { moneyMoved, touchesMoney } from './status/moneyMoved.js';
+import { earnedOnChain, moneyMoved, touchesMoney } from './status/moneyMoved.js';
 
 /** The entries that an agent acts on. */
 export const FOLLOWED_TYPES = [
@@ -23,6 +23,7 @@ export const FOLLOWED_TYPES = [
   'poolOpened',
   'proofAccepted',
   'proofRejected',
+  'jobSetCommitted',
   'jobExpired',
   'coordinatorStarted',
 ] as const satisfies readonly EntryType[];
@@ -110,6 +111,11 @@ export class Agent {
         break;
       case 'proofRejected':
         if (entry.prover === me) runner.takeInvalid(entry.jobId);
+        break;
+      case 'jobSetCommitted':
+        for (const { jobId, amountWei } of earnedOnChain(entry, me)) {
+          this.#parts.log('earned', { jobId, amountWei: amountWei.toString(), by: entry.type });
+        }
         break;
       case 'coordinatorStarted':
         void this.catchUp();

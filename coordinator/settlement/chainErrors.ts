@@ -34,7 +34,10 @@ const TOO_MANY_REQUESTS = 429;
 const RATE_WORDS = /\brate\b|too many requests?\b|requests? per|per second|quota|daily|compute units/i;
 
 /** Longest message that is kept of what a provider said; some answer with a page of HTML. */
-const MESSAGE_CHARS_MAX = 300;
+const SAID_CHARS_MAX = 200;
+
+/** Longest message in all: of every provider of a market. */
+const MESSAGE_CHARS_MAX = 2_048;
 
 const RANGE_WORDS = /range|too many|more than|too large|too wide|limit|exceed|results|timed? ?out|response size/i;
 
@@ -107,5 +110,5 @@ function plainMessage(error: unknown): string {
   const status = find(error, isHttp)?.status;
   const deepest = (error.walk() as BaseError).message?.split('\n')[0];
   const parts = [status && `HTTP ${status}`, error.shortMessage, error.details, deepest];
-  return [...new Set(parts.filter(Boolean))].join(': ');
+  return [...new Set(parts.filter(Boolean))].join(': ').slice(0, SAID_CHARS_MAX);
 }

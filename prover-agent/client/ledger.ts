@@ -1,7 +1,9 @@
-import type { Client } from '#protocol/client.js';
+import { type Client, RejectedError } from '#protocol/client.js';
+import type { EntryOf } from '#protocol/entries.js';
 import type { Address } from '#protocol/units.js';
 import type { AccountView } from '#protocol/views.js';
 import { type DatedPosting, type EarningLine, type Earnings, earningLine, sumEarnings } from '../status/earnings.js';
+import { earnedOnChain } from '../status/moneyMoved.js';
 
 /** Readings of an account that moves while it is read, until one is whole. */
 const READINGS_MAX = 5;
@@ -45,6 +47,40 @@ async function allPostings(client: Client, address: Address): Promise<DatedPosti
     before = postings.at(-1)!.entryIndex;
   }
   return found.toSorted((a, b) => a.entryIndex - b.entryIndex || a.sequence - b.sequence);
+}
+
+/** What the contract owes a prover for a job: the ledger has no movement of it. */
+export interface ChainEarning {
+  jobId: string;
+  amountWei: bigint;
+  atMs: number;
+  entryIndex: number;
+}
+
+/** What blocks that are settled on chain brought a prover. Reads the whole log where there are any. Throws like the client. */
+export async function chainEarnings(client: Client, address: Address): Promise<ChainEarning[]> {
+  const found: ChainEarning[] = [];
+  if (!(await hasCommitted(client))) return found;
+  for (let from = 0; ; ) {
+    const { entries } = await client.call('listEntries', { query: { from, limit: ENTRIES_AT_ONCE } });
+    if (entries.length === 0) return found;
+    for (const { index, leaf } of entries) {
+      const entry = JSON.parse(leaf) as EntryOf<'jobSetCommitted'>;
+      if (entry.type !== 'jobSetCommitted') continue;
+      for (const one of earnedOnChain(entry, address)) found.push({ ...one, atMs: entry.atMs, entryIndex: index });
+    }
+    from = entries.at(-1)!.index + 1;
+  }
+}
+
+/** Whether the contract was ever handed anything to pay. */
+async function hasCommitted(client: Client): Promise<boolean> {
+  try {
+    return (await client.call('getChain', {})).committedWei !== '0';
+  } catch (error) {
+    if (error instanceof RejectedError && error.code === 'noChain') return false;
+    throw error;
+  }
 }
 
 /** What each entry is about: a job, a round or a block, by the entry's index. Reads the log only where it is asked for. */

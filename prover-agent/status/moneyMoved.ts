@@ -1,3 +1,4 @@
+import type { EntryOf } from '#protocol/entries.js';
 import type { Posting } from '#protocol/ledger.js';
 import type { Address } from '#protocol/units.js';
 
@@ -20,4 +21,17 @@ export function moneyMoved(postings: readonly Posting[], prover: Address): bigin
 export function touchesMoney(postings: readonly Posting[], prover: Address): boolean {
   const own = [`account:${prover}`, `bond:${prover}`];
   return postings.some(({ from, to }) => own.includes(from) || own.includes(to));
+}
+
+/**
+ * What a block that is settled on chain brings a prover, job by job, in wei: the contract pays it, so that no posting goes
+ * to the prover's account.
+ */
+export function earnedOnChain(
+  { items }: EntryOf<'jobSetCommitted'>,
+  prover: Address,
+): { jobId: string; amountWei: bigint }[] {
+  return items
+    .filter(({ payee }) => payee === prover)
+    .map(({ jobId, amountWei }) => ({ jobId, amountWei: BigInt(amountWei) }));
 }

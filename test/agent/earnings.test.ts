@@ -12,12 +12,18 @@ import { createClient } from '#protocol/client.js';
 import { postingSchema } from '#protocol/ledger.js';
 import { runCommandLine } from '../setup/commandLine.js';
 import { BLOCK_ID, OTHER } from './agentFixtures.js';
-import { type FakeCoordinator, startFakeCoordinator } from './fakeCoordinator.js';
+import { type FakeCoordinator, Refusal, startFakeCoordinator } from './fakeCoordinator.js';
 
 const key = newPrivateKey();
 const me = accountOf(key).address;
 const [ACCOUNT, BOND] = [`account:${me}`, `bond:${me}`];
 const ESCROW = `escrow:${BLOCK_ID}`;
+
+const CHAIN = {
+  ...{ chainId: 31_337, contract: OTHER, token: null, deployBlock: 1, confirmations: 12, epochMs: 60_000 },
+  ...{ exitDelaySec: 604_800, depositedWei: '0', committedWei: '7', computed: null, posted: null, openSets: 0 },
+  ...{ headBlock: 20, haltedReason: null, failure: null, lookedAtMs: 1 },
+};
 
 let coordinator: FakeCoordinator;
 let folder: string;
@@ -28,6 +34,9 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'understudy-earnings-'));
   postings = [];
   coordinator = await startFakeCoordinator({
+    getChain: () => {
+      throw new Refusal('noChain');
+    },
     listPostings: ({ query }) => {
       const before = Number(query.before ?? Number.MAX_SAFE_INTEGER);
       const older = postings.filter(({ entryIndex }) => entryIndex < before);
@@ -126,6 +135,44 @@ describe('earnings', () => {
     const since = JSON.parse((await run('--json', '--since', '1970-01-01T01:40:00Z')).stdout);
     expect(since).toMatchObject({ earnedWei: '-69', equalsLedger: true, freeWei: '876' });
     expect((await run('--since', 'yesterday')).code).toBe(2);
+  });
+
+  it('count what the contract pays for blocks that are settled on chain, to the wei', async () => {
+    live();
+    const item = (index: number, payee: string, amountWei: string) => ({
+      jobId: `${BLOCK_ID}.${index}`,
+      payee,
+      amountWei,
+    });
+    const items = [item(0, me, '100'), item(1, OTHER, '900'), item(2, me, '23000000000000000001')];
+    coordinator.handlers.getChain = () => CHAIN;
+    coordinator.handlers.listEntries = ({ query }) => ({
+      treeSize: 12,
+      entries: Array.from({ length: 12 }, (_, index) => index)
+        .filter((index) => index >= Number(query.from))
+        .map((index) => ({
+          index,
+          leaf: JSON.stringify(
+            index === 11 ? { type: 'jobSetCommitted', atMs: 9_000_000, items } : { type: 'coordinatorStarted' },
+          ),
+        })),
+    });
+    const run = (...args: string[]) =>
+      runCommandLine(['agent', 'earnings', '--coordinator', coordinator.baseUrl, ...args], {
+        cwd: folder,
+        env: { UNDERSTUDY_KEY: key },
+      });
+    const text = await run();
+    expect([text.code, text.stderr]).toEqual([0, '']);
+    expect(text.stdout).toMatch(/prices paid on chain +2 +23000000000000000101 wei\n/);
+    expect(text.stdout).toMatch(/earned +23000000000000000107 wei\n/);
+    expect(JSON.parse((await run('--json')).stdout)).toMatchObject({
+      earnedWei: '23000000000000000107',
+      onChain: { count: 2, wei: '23000000000000000101' },
+      equalsLedger: true,
+    });
+    const csv = (await run('--csv')).stdout;
+    expect(csv).toContain(`,11,${BLOCK_ID}.2,jobSet,onChain,23000000000000000001,0,0,contract\n`);
   });
 
   it('split every movement without losing a wei', () => {

@@ -1,6 +1,6 @@
 /** `understudy agent earnings`: what a prover has earned and lost, to the wei, as the market's ledger has it. */
 import { Command } from 'commander';
-import { type Ledger, readLedger, subjectsOf } from '#agent/client/ledger.js';
+import { type ChainEarning, chainEarnings, type Ledger, readLedger, subjectsOf } from '#agent/client/ledger.js';
 import { ConfigError } from '#agent/config.js';
 import { EARNING_KINDS, type EarningKind, type EarningLine, sumEarnings } from '#agent/status/earnings.js';
 import type { Client } from '#protocol/client.js';
@@ -44,6 +44,17 @@ export function earningsCommand(): Command {
   return addSettingFlags(command);
 }
 
+/** What is to be shown of a prover. */
+interface Shown {
+  address: string;
+  sinceMs: number;
+  ledger: Ledger;
+  lines: readonly EarningLine[];
+  onChain: readonly ChainEarning[];
+}
+
+const sumOf = (onChain: readonly ChainEarning[]) => onChain.reduce((sum, { amountWei }) => sum + amountWei, 0n);
+
 async function show(values: FlagValues): Promise<void> {
   const settings = settingsFrom(values);
   const address = proverAddress(settings);
@@ -51,9 +62,11 @@ async function show(values: FlagValues): Promise<void> {
   const { client } = await reachMarket(settings.coordinator);
   const ledger = await readLedger(client, address);
   const lines = ledger.lines.filter(({ posting }) => posting.atMs >= sinceMs);
-  if (values.csv) process.stdout.write(await csvOf(client, lines));
-  else if (values.json) process.stdout.write(`${JSON.stringify(jsonOf(address, sinceMs, ledger, lines), null, 2)}\n`);
-  else process.stdout.write(textOf(address, settings.coordinator, sinceMs, ledger, lines));
+  const onChain = (await chainEarnings(client, address)).filter(({ atMs }) => atMs >= sinceMs);
+  const shown = { address, sinceMs, ledger, lines, onChain };
+  if (values.csv) process.stdout.write(await csvOf(client, shown));
+  else if (values.json) process.stdout.write(`${JSON.stringify(jsonOf(shown), null, 2)}\n`);
+  else process.stdout.write(textOf(settings.coordinator, shown));
   if (ledger.missingWei === 0n) return;
   process.stderr.write(`the movements miss the account by ${ledger.missingWei} wei: ask the market's operator\n`);
   process.exitCode = EXIT.failure;
@@ -68,7 +81,7 @@ export function timeOf(text: string, nowMs: number): number {
   return atMs;
 }
 
-async function csvOf(client: Client, lines: readonly EarningLine[]): Promise<string> {
+async function csvOf(client: Client, { lines, onChain }: Shown): Promise<string> {
   const indexes = [...new Set(lines.map(({ posting }) => posting.entryIndex))];
   const subjects = indexes.length > 0 ? await subjectsOf(client, indexes) : new Map<number, string>();
   const rows = lines.map(({ posting, kind, earnedWei, freeWei, bondWei, counterparty }) => {
@@ -86,16 +99,21 @@ async function csvOf(client: Client, lines: readonly EarningLine[]): Promise<str
       counterparty ?? 'own',
     ].join();
   });
-  return `${['time,entry,subject,why,kind,earned_wei,free_wei,bond_wei,counterparty', ...rows].join('\n')}\n`;
+  // The contract pays it: neither free money nor bonds of the ledger move.
+  const paid = onChain.map(({ jobId, amountWei, atMs, entryIndex }) =>
+    [new Date(atMs).toISOString(), entryIndex, jobId, 'jobSet', 'onChain', amountWei, 0, 0, 'contract'].join(),
+  );
+  return `${['time,entry,subject,why,kind,earned_wei,free_wei,bond_wei,counterparty', ...rows, ...paid].join('\n')}\n`;
 }
 
-function jsonOf(prover: string, sinceMs: number, { account, missingWei }: Ledger, lines: readonly EarningLine[]) {
+function jsonOf({ address: prover, sinceMs, ledger: { account, missingWei }, lines, onChain }: Shown) {
   const { byKind, earnedWei } = sumEarnings(lines);
   const kinds = EARNING_KINDS.map((kind) => [kind, { count: byKind[kind].count, wei: byKind[kind].wei.toString() }]);
   return {
     prover,
     sinceMs,
-    earnedWei: earnedWei.toString(),
+    earnedWei: (earnedWei + sumOf(onChain)).toString(),
+    onChain: { count: onChain.length, wei: sumOf(onChain).toString() },
     byKind: Object.fromEntries(kinds),
     freeWei: account.freeWei,
     bondedWei: account.bondedWei,
@@ -103,13 +121,8 @@ function jsonOf(prover: string, sinceMs: number, { account, missingWei }: Ledger
   };
 }
 
-function textOf(
-  prover: string,
-  coordinator: string,
-  sinceMs: number,
-  { account, missingWei }: Ledger,
-  lines: readonly EarningLine[],
-): string {
+function textOf(coordinator: string, { address: prover, sinceMs, ledger, lines, onChain }: Shown): string {
+  const { account, missingWei } = ledger;
   const sums = sumEarnings(lines);
   const row = (text: string, wei: bigint | string, count: number | '' = '') =>
     `${text.padEnd(28)}${String(count).padStart(8)}${`${wei} wei`.padStart(34)}`;
@@ -119,7 +132,8 @@ function textOf(
   return `prover ${prover}${name} on ${coordinator}${sinceMs > 0 ? `, since ${new Date(sinceMs).toISOString()}` : ''}
 ${[
   ...earned.map((kind) => row(WORDS[kind], sums.byKind[kind].wei, sums.byKind[kind].count)),
-  row('earned', sums.earnedWei),
+  ...(onChain.length > 0 ? [row('prices paid on chain', sumOf(onChain), onChain.length)] : []),
+  row('earned', sums.earnedWei + sumOf(onChain)),
   '',
   ...others.map((kind) => row(WORDS[kind], sums.byKind[kind].wei, sums.byKind[kind].count)),
   row('locked in bonds now', account.bondedWei),
