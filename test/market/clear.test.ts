@@ -129,7 +129,12 @@ describe('every round', () => {
   });
 
   it('does not depend on how dear a bid is that changes nothing by being there', () => {
-    const raised = fc.tuple(smallRound, fc.nat(), fc.bigInt(0n, 500n), fc.bigInt(0n, 500n));
+    // Among newcomers it does not hold: whether they are held to their rule hangs on who bids, at whatever price.
+    const oneKind = smallRound.map((input) => ({
+      ...input,
+      candidates: input.candidates.map((one) => ({ ...one, isNewcomer: false })),
+    }));
+    const raised = fc.tuple(oneKind, fc.nat(), fc.bigInt(0n, 500n), fc.bigInt(0n, 500n));
     let compared = 0;
     const property = fc.property(raised, ([input, pick, dearerWei, dearerStandbyWei]) => {
       if (input.candidates.length < 2) return;
