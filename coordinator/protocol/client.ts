@@ -121,7 +121,9 @@ function failureOf(response: Response, text: string): Error {
   const problem = problemSchema.safeParse(parseJson(text));
   const code = problem.success ? problem.data.code : undefined;
   if (!problem.success || response.status >= 500 || code === 'tooManyRequests' || !(code! in REJECTIONS)) {
-    return new UnreachableError(`the coordinator answered ${response.status} ${code ?? ''}`.trim());
+    // Why, where it says so: of a log that was closed, who carries the market on.
+    const why = problem.data?.detail ? ` (${problem.data.detail})` : '';
+    return new UnreachableError(`the coordinator answered ${response.status} ${code ?? ''}${why}`.trim());
   }
   return new RejectedError(problem.data);
 }

@@ -9,10 +9,11 @@ import { agentPaths } from '#agent/config.js';
 import type { AuditReport } from '#auditor/auditReport.js';
 import { buildExampleBlock } from '#circuits/exampleBlock.js';
 import type { BlockRequest } from '#protocol/messages.js';
+import { runCommandLine } from '../setup/commandLine.js';
 import { expectedPayout } from '../setup/expectedPayout.js';
 import { LiveAgent } from '../setup/liveAgents.js';
 import { type BlockOrder, LiveMarket } from '../setup/liveMarket.js';
-import { LiveProcess, until } from '../setup/liveProcess.js';
+import { LiveProcess } from '../setup/liveProcess.js';
 
 // Other work may share the machine; what is waited for has deadlines of its own.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -39,10 +40,9 @@ afterAll(async () => {
 
 /** Runs a command to its end, as the operator or an auditor would. @returns what it said */
 async function understudy(...args: string[]): Promise<string> {
-  const command = new LiveProcess(args, { DATABASE_URL: market.databaseUrl });
-  await until(() => command.end !== null, args[0]!);
-  expect(command.end, command.tail()).toBe(0);
-  return command.texts.join('\n');
+  const ended = await runCommandLine(args, { cwd: market.folder, env: { DATABASE_URL: market.databaseUrl } });
+  expect(ended.code, `${ended.stdout}${ended.stderr}`).toBe(0);
+  return ended.stdout;
 }
 
 const rotate = (origin: string, ...flags: string[]) =>
