@@ -1,6 +1,6 @@
 /** `understudy account deposit | withdraw | voucher | exit`: money to and from a market on a chain. */
 import type { Command } from 'commander';
-import { encodeFunctionData, parseAbi } from 'viem';
+import { encodeFunctionData } from 'viem';
 import { openKeyFile } from '#agent/client/keyFile.js';
 import type { Client } from '#protocol/client.js';
 import { digestOf } from '#protocol/typedData.js';
@@ -10,8 +10,9 @@ import { SETTLEMENT_ABI } from '#settlement/contracts/settlementAbi.js';
 import { sendAs } from '#settlement/sendAs.js';
 import { chainAccountOf, chainAt, pauseBetweenLooks } from './chainKeyFile.js';
 import { address, collect, connect, DEFAULT_URL, weiAmount } from './commandLine.js';
+import { depositToChain, type Terminal } from './depositToChain.js';
 
-const ERC20_ABI = parseAbi(['function approve(address spender, uint256 amount) returns (bool)']);
+const TERMINAL: Terminal = { say: (line) => console.log(line), pause: pauseBetweenLooks };
 
 interface Flags {
   coordinator: string;
@@ -58,17 +59,9 @@ export function addChainCommands(program: Command): void {
 async function deposit({ coordinator, chain: urls, keyFile, amountWei, account }: Flags): Promise<void> {
   const key = chainAccountOf(keyFile);
   const { contract, token, confirmations } = await connect(coordinator).call('getChain', {});
-  const chain = chainAt(urls);
-  if (token) {
-    const data = encodeFunctionData({ abi: ERC20_ABI, functionName: 'approve', args: [contract, amountWei] });
-    await sendAs(chain, key, { to: token, data }, pauseBetweenLooks);
-  }
-  const args = [account ?? key.address, amountWei] as const;
-  const data = encodeFunctionData({ abi: SETTLEMENT_ABI, functionName: 'deposit', args });
-  const receipt = await sendAs(chain, key, { to: contract, data, valueWei: token ? 0n : amountWei }, pauseBetweenLooks);
-  console.log(
-    `deposited ${amountWei} wei in block ${receipt.blockNumber}; credited with ${confirmations} blocks on it`,
-  );
+  const order = { contract, token, account: account ?? key.address, amountWei };
+  const { blockNumber, amount } = await depositToChain(chainAt(urls), key, order, TERMINAL);
+  console.log(`deposited ${amount} in block ${blockNumber}; credited with ${confirmations} blocks on it`);
 }
 
 /** Signs and sends a withdrawal. @returns what the account has taken out of the ledger over all time, in wei */

@@ -4,12 +4,15 @@ import { evolve } from '#market/evolve.js';
 import { balanceLeaves, entitlementsOf } from '#market/settlement.js';
 import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
 import { inTreeOrder } from '#protocol/balanceTree.js';
+import type { ChainTerms } from '#protocol/chainEntries.js';
 import { parseEntry } from '#protocol/entries.js';
 import { sumTreeRoot, sumTreeSiblings } from '#protocol/sumTree.js';
 import type { Address } from '#protocol/units.js';
 import type { ChainClient } from '#settlement/chainClient.js';
+import { ContractRefusalError } from '#settlement/contractRefusal.js';
 import { SETTLEMENT_ABI } from '#settlement/contracts/settlementAbi.js';
 import { LogReader } from '#settlement/logReader.js';
+import { amountText, readMoneyUnit } from '#settlement/moneyUnit.js';
 import { sendAs } from '#settlement/sendAs.js';
 import { folderTileSource } from '../auditor/folderTileSource.js';
 import { tileLogSource } from '../auditor/tileLogSource.js';
@@ -34,12 +37,13 @@ export async function exitByLog(
 ): Promise<void> {
   const source = tileLogSource(folderTileSource(folder));
   await source.checkpoint();
-  const { contract, deployBlock } = await contractOf(source);
+  const { contract, deployBlock, token } = await contractOf(source);
   const at = { address: contract, abi: SETTLEMENT_ABI };
-  const { hasBegun, root, blockNumber } = await chain.use(async (client) => ({
+  const { hasBegun, root, blockNumber, unit } = await chain.use(async (client) => ({
     hasBegun: await client.readContract({ ...at, functionName: 'exitBegun' }),
     root: await client.readContract({ ...at, functionName: 'latestRoot' }),
     blockNumber: Number(await client.getBlockNumber()),
+    unit: await readMoneyUnit(client, token),
   }));
   if (!hasBegun) throw new Error('exit has not begun: the coordinator still posts roots, so ask it for a voucher');
   const send = (functionName: string, args: readonly unknown[]) => {
@@ -52,7 +56,7 @@ export async function exitByLog(
   const claim = root.treeSize > 0n ? await claimOf(source, Number(root.treeSize), root.balanceRoot, account) : null;
   if (claim && claim.cumulativeWei > paidWei) {
     await send('claim', [account, claim.cumulativeWei, BigInt(claim.index), claim.siblings]);
-    say(`paid by the last root: ${claim.cumulativeWei - paidWei} wei`);
+    say(`paid by the last root: ${amountText(claim.cumulativeWei - paidWei, unit)}`);
   } else say('the last root entitles this account to nothing that it has not been paid');
   const reader = new LogReader();
   for (let from = deployBlock; from <= blockNumber; ) {
@@ -61,9 +65,14 @@ export async function exitByLog(
       if (depositor !== account || BigInt(startWei) + amountWei <= root.creditedWei) continue;
       const isBack = await send('refundDeposit', [account, BigInt(startWei), amountWei]).then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          if (error instanceof ContractRefusalError && error.refusal === 'NoSuchDeposit') return false;
+          throw error;
+        },
       );
-      say(isBack ? `a deposit that the root does not hold came back: ${amountWei} wei` : 'a deposit came back before');
+      const fromWei = BigInt(startWei) > root.creditedWei ? BigInt(startWei) : root.creditedWei;
+      const amount = amountText(BigInt(startWei) + amountWei - fromWei, unit);
+      say(isBack ? `what the root does not hold of a deposit came back: ${amount}` : 'a deposit came back before');
     }
     from = to + 1;
   }
@@ -72,11 +81,11 @@ export async function exitByLog(
   );
   if (earnedWei > earningsPaidWei) {
     await send('payEarnings', [account]);
-    say(`paid for zkProofs: ${earnedWei - earningsPaidWei} wei`);
+    say(`paid for zkProofs: ${amountText(earnedWei - earningsPaidWei, unit)}`);
   }
 }
 
-async function contractOf(source: LogSource): Promise<{ contract: Address; deployBlock: number }> {
+async function contractOf(source: LogSource): Promise<ChainTerms> {
   for (let from = 0; ; ) {
     const leaves = await source.entries(from, LOG_PAGE);
     if (leaves.length === 0) throw new Error('this log is of a market without a chain');

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Address } from '#protocol/units.js';
 import { openChainKey } from '#settlement/chainKey.js';
 import { deployContract } from '#settlement/deployContract.js';
+import { readMoneyUnit } from '#settlement/moneyUnit.js';
 import { chainAt, pauseBetweenLooks } from './chainKeyFile.js';
 import { address, collect, runProgram, wholeNumber } from './commandLine.js';
 
@@ -63,7 +64,12 @@ async function deploy({ chain: urls, keyFile, addressOnly, token, ...delays }: D
     return;
   }
   const terms = { token: token ?? null, coordinator, ...delays };
-  const { chainId, contract, deployBlock } = await deployContract(chainAt(urls), key, terms, pauseBetweenLooks);
+  const chain = chainAt(urls);
+  if (token) {
+    const unit = await chain.use((client) => readMoneyUnit(client, token));
+    console.log(`token     ${token}${unit ? ` (${unit.symbol}, 1 is ${10n ** BigInt(unit.decimals)} wei)` : ''}`);
+  }
+  const { chainId, contract, deployBlock } = await deployContract(chain, key, terms, pauseBetweenLooks);
   console.log(`contract  ${contract}`);
   console.log(`block     ${deployBlock} of chain ${chainId}`);
   console.log(`start the market with --chain-id ${chainId} --settlement ${contract} --settlement-block ${deployBlock}`);

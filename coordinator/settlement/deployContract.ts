@@ -1,9 +1,9 @@
-import { encodeDeployData, type PrivateKeyAccount, zeroAddress } from 'viem';
+import { encodeDeployData, zeroAddress } from 'viem';
 import type { Address } from '#protocol/units.js';
 import type { ChainClient } from './chainClient.js';
 import { SETTLEMENT_ABI } from './contracts/settlementAbi.js';
 import { SETTLEMENT_BYTECODE } from './contracts/settlementBytecode.js';
-import { sendAs } from './sendAs.js';
+import { type SendingKey, sendAs } from './sendAs.js';
 
 /** What is fixed for ever at the deployment. */
 export interface DeploymentTerms {
@@ -30,7 +30,7 @@ export interface Deployment {
  */
 export async function deployContract(
   chain: ChainClient,
-  key: PrivateKeyAccount,
+  key: SendingKey,
   { token, coordinator, exitDelaySec, rotationDelaySec }: DeploymentTerms,
   pause: () => Promise<void>,
 ): Promise<Deployment> {

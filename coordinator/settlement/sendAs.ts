@@ -2,7 +2,11 @@ import { keccak256, type PrivateKeyAccount, type TransactionReceipt } from 'viem
 import type { Address, Hex } from '#protocol/units.js';
 import { notFound } from './chainCalls.js';
 import type { ChainClient } from './chainClient.js';
-import { sendRefusal } from './chainErrors.js';
+import { isProviderFault, messageOf, revertReason, sendRefusal } from './chainErrors.js';
+import { contractRefusal } from './contractRefusal.js';
+
+/** An account that pays for its own transactions. */
+export type SendingKey = Pick<PrivateKeyAccount, 'signTransaction'> & { address: Hex };
 
 /** What an account sends; without `to` it deploys `data`. */
 export interface Sending {
@@ -16,10 +20,11 @@ export interface Sending {
  * first: what the contract would refuse is thrown and costs nothing.
  *
  * @param pause - between two looks
+ * @throws ContractRefusalError, and Error when the account cannot pay for gas or another contract refuses
  */
 export async function sendAs(
   chain: Pick<ChainClient, 'use'>,
-  key: PrivateKeyAccount,
+  key: SendingKey,
   { to, data, valueWei = 0n }: Sending,
   pause: () => Promise<void>,
 ): Promise<TransactionReceipt> {
@@ -28,7 +33,7 @@ export async function sendAs(
     const [chainId, nonce, gas, fees] = await Promise.all([
       client.getChainId(),
       client.getTransactionCount({ address: key.address, blockTag: 'pending' }),
-      client.estimateGas({ account: key.address, ...what }),
+      client.estimateGas({ account: key.address, ...what }).catch((error) => explain(error, key.address)),
       client.estimateFeesPerGas(),
     ]);
     const request = { type: 'eip1559' as const, chainId, nonce, gas: (gas * 120n) / 100n, ...what };
@@ -38,7 +43,7 @@ export async function sendAs(
   const hash = keccak256(raw);
   await chain.use((client) =>
     client.sendRawTransaction({ serializedTransaction: raw }).catch((error: unknown) => {
-      if (sendRefusal(error) !== 'known') throw error;
+      if (sendRefusal(error) !== 'known') explain(error, key.address);
     }),
   );
   for (;;) {
@@ -47,4 +52,16 @@ export async function sendAs(
     if (receipt) return receipt;
     await pause();
   }
+}
+
+/** What a node says of a transaction that it tried out, in words for whoever sends it. */
+function explain(error: unknown, address: Address): never {
+  const refusal = contractRefusal(error);
+  if (refusal) throw refusal;
+  if (sendRefusal(error) === 'insufficientFunds') {
+    throw new Error(`${address} has too few coins of the chain for it and its gas: send it some`, { cause: error });
+  }
+  if (isProviderFault(error)) throw error;
+  // Without the address that was asked, which may hold an access key.
+  throw new Error(`${revertReason(error) ? 'the chain refuses it: ' : ''}${messageOf(error)}`, { cause: error });
 }

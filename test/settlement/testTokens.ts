@@ -8,9 +8,16 @@ import type { Chain, Contract, Settlement } from './settlementChain.js';
 const SOURCE = new URL('./tokens/TestTokens.sol', import.meta.url);
 let compiled: Record<string, CompiledContract> | undefined;
 
+/** The contract of this name, compiled. */
+export function testContract(name: TestContract): CompiledContract {
+  compiled ??= compileContracts({ 'TestTokens.sol': readFileSync(SOURCE, 'utf8') });
+  return compiled[name]!;
+}
+
 export type TestContract =
   | 'PlainToken'
   | 'FeeToken'
+  | 'CarefulToken'
   | 'SulkingToken'
   | 'ReenteringToken'
   | 'SilentToken'
@@ -24,8 +31,7 @@ export async function deployTestContract(
   from: Address,
   supply = 10n ** 24n,
 ): Promise<Contract> {
-  compiled ??= compileContracts({ 'TestTokens.sol': readFileSync(SOURCE, 'utf8') });
-  const { abi, bytecode } = compiled[name]!;
+  const { abi, bytecode } = testContract(name);
   return chain.deploy(abi as unknown as Abi, bytecode, name.endsWith('Token') ? [supply] : [], from);
 }
 

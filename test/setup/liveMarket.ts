@@ -25,6 +25,7 @@ import { digestOf } from '#protocol/typedData.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { MarketView } from '#protocol/views.js';
 import { createVerifierPool } from '#verifier/verifierPool.js';
+import type { TestContract } from '../settlement/testTokens.js';
 import { createTestDatabase } from './database.js';
 import { invariantFlaws } from './invariants.js';
 import { LiveChain } from './liveChain.js';
@@ -38,8 +39,8 @@ export interface LiveMarketOptions {
   parameters?: Partial<Parameters>;
   /** The coordinator brings its own PostgreSQL, as a newcomer's does. */
   embedded?: boolean;
-  /** The money is on a chain of the market's own, and comes from deposits. */
-  chain?: boolean;
+  /** The money is on a chain of the market's own, and comes from deposits: ETH, or a token of the tests. */
+  chain?: boolean | TestContract;
 }
 
 /** A coordinator process that can be killed and started again in its place. */
@@ -115,7 +116,10 @@ export class LiveMarket {
     const market = new LiveMarket(options);
     try {
       if (!options.embedded) await market.#useTestDatabase();
-      if (options.chain) market.chain = await LiveChain.start(join(market.folder, 'market', 'chain-key.json'));
+      if (options.chain) {
+        const token = options.chain === true ? null : options.chain;
+        market.chain = await LiveChain.start(join(market.folder, 'market', 'chain-key.json'), token);
+      }
       const coordinator = await market.addCoordinator();
       if (options.embedded) market.#useEmbeddedDatabase();
       market.view = await market.client().call('getMarket', {});

@@ -32,6 +32,34 @@ contract PlainToken {
     }
 }
 
+/// As the most used one behaves: it says its name and decimals, answers nothing, and changes an approval by way of none only.
+contract CarefulToken {
+    string public constant symbol = "CTT";
+    uint8 public constant decimals = 6;
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    constructor(uint256 supply) {
+        balanceOf[msg.sender] = supply;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        require(amount == 0 || allowance[msg.sender][spender] == 0, "approve zero first");
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        balanceOf[msg.sender] -= amount;
+        balanceOf[to] += amount;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        allowance[from][msg.sender] -= amount;
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
 /// Keeps a hundredth of every transfer.
 contract FeeToken is PlainToken {
     constructor(uint256 supply) PlainToken(supply) {}
