@@ -19,6 +19,7 @@ export const FOLLOWED_TYPES = [
   'roundOpened',
   'bidsSealed',
   'roundCleared',
+  'blockWithdrawn',
   'backupActivated',
   'poolOpened',
   'proofAccepted',
@@ -27,6 +28,9 @@ export const FOLLOWED_TYPES = [
   'jobExpired',
   'coordinatorStarted',
 ] as const satisfies readonly EntryType[];
+
+/** An entry of one of those types: to act on any other would be to wait for ever. */
+export type FollowedEntry = EntryOf<(typeof FOLLOWED_TYPES)[number]>;
 
 /** How often a stopping agent looks whether its last work is done, in milliseconds. */
 const STOP_LOOK_MS = 100;
@@ -64,7 +68,7 @@ export class Agent {
   }
 
   /** Acts on an entry of the log. Returns at once and never throws. */
-  onEntry(entry: Entry): void {
+  onEntry(entry: FollowedEntry): void {
     const { session, runner, bidder, book } = this.#parts;
     const me = session.address;
     if ('postings' in entry) this.#tellMoney(entry);

@@ -82,7 +82,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions): P
     const provers = [...circuits.values()].flatMap((circuit) => circuit.provers);
     await Promise.all(provers.map((prover) => prover.close()));
     keeper.log('stopped');
-    keeper.close();
+    await keeper.close();
     release();
   }
 }

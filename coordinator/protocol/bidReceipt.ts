@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { canonicalBytes } from './log/canonicalJson.js';
 import { verifyEd25519 } from './log/ed25519.js';
+import type { VerifySignature } from './log/signedNote.js';
 import { parseVerifierKey } from './log/verifierKey.js';
 import { addressSchema, bytes32Schema, roundIdSchema, unixMsSchema } from './units.js';
 
@@ -31,10 +32,14 @@ export function receiptBytes(receipt: Omit<KeptReceipt, 'receiptSignature'>): Ui
 }
 
 /** True when the operator of the log with this verifier key has signed the receipt. */
-export function isReceiptSigned(receipt: KeptReceipt, logKey: string): boolean {
+export function isReceiptSigned(
+  receipt: KeptReceipt,
+  logKey: string,
+  verify: VerifySignature = verifyEd25519,
+): boolean {
   const key = parseVerifierKey(logKey);
   const signature = new Uint8Array(
     (receipt.receiptSignature.slice(2).match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)),
   );
-  return key !== undefined && verifyEd25519(key.publicKey, receiptBytes(receipt), signature);
+  return key !== undefined && verify(key.publicKey, receiptBytes(receipt), signature);
 }

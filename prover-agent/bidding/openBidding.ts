@@ -1,5 +1,6 @@
 import { isReceiptSigned } from '#protocol/bidReceipt.js';
 import type { BidReceipt } from '#protocol/views.js';
+import { quickEd25519 } from '../client/quickEd25519.js';
 import type { Session } from '../client/session.js';
 import type { AgentLog } from '../log.js';
 import { Bidder, type BidderOptions } from './bidder.js';
@@ -32,7 +33,7 @@ function keepReceipt(session: Session, receipts: ReceiptFile, receipt: BidReceip
   const kept = { origin, type, roundId, prover, commitment, entryIndex, atMs, receiptSignature };
   if (!receipts.add(kept)) log('receiptNotKept', { roundId, entryIndex });
   const judge = (logKey: string | undefined) => {
-    if (!logKey || !isReceiptSigned(kept, logKey)) log('receiptUnsigned', { roundId, entryIndex });
+    if (!logKey || !isReceiptSigned(kept, logKey, quickEd25519)) log('receiptUnsigned', { roundId, entryIndex });
   };
   const { market } = session;
   if (origin === market.origin) {

@@ -1,10 +1,10 @@
 import { openCheckpoint } from '#protocol/log/checkpoint.js';
-import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { entryLeafHash } from '#protocol/log/logLeaf.js';
 import { equalBytes } from '#protocol/log/merkleTree.js';
 import { parseVerifierKey } from '#protocol/log/verifierKey.js';
 import type { Hex } from '#protocol/units.js';
+import { quickEd25519 } from '../client/quickEd25519.js';
 import type { Session } from '../client/session.js';
 
 /** What a prover wants to see sealed before it opens its bid. */
@@ -32,7 +32,7 @@ export async function sealFlaw(session: Session, sealed: SealedCommitment): Prom
   const log = await session.logWhere(({ number }) => number === view.log);
   const key = parseVerifierKey(log?.logKey ?? '');
   if (!log || !key) return 'the market names no key of its log';
-  const opened = openCheckpoint(view.checkpoint, { origin: log.origin, logKeys: [key] }, verifyEd25519);
+  const opened = openCheckpoint(view.checkpoint, { origin: log.origin, logKeys: [key] }, quickEd25519);
   if (!opened.ok) return `the checkpoint is not the log's: ${opened.reason}`;
   const { size, rootHash: root } = opened.checkpoint;
   // When the log was closed between commitment and sealing, this stays so, and nobody is charged for not opening.

@@ -1,5 +1,5 @@
 import { pathOf } from '#protocol/client.js';
-import { type Entry, type EntryType, parseEntry } from '#protocol/entries.js';
+import { type Entry, type EntryOf, type EntryType, parseEntry } from '#protocol/entries.js';
 import { EventStreamParser } from '#protocol/eventStream.js';
 import { ROUTES } from '#protocol/routes.js';
 import { BACKOFF_MS, backoffMs, pause } from '../backoff.js';
@@ -8,14 +8,14 @@ import { type AgentLog, messageOf } from '../log.js';
 /** Silence after which a connection is given up; the coordinator says something every 10 s. */
 export const FEED_SILENCE_MS = 30_000;
 
-export interface FeedOptions {
+export interface FeedOptions<Type extends EntryType> {
   baseUrl: string;
   fetch: typeof fetch;
-  types: readonly EntryType[];
+  types: readonly Type[];
   signal: AbortSignal;
   log: AgentLog;
-  /** Called with every entry in the order of the log, with its index. */
-  onEntry(entry: Entry, index: number): void;
+  /** Called with every entry of these types in the order of the log, with its index. */
+  onEntry(entry: EntryOf<Type>, index: number): void;
   /** Called when a connection stands, before its first entry: the moment to catch up with what a feed does not tell. */
   onConnect(): void;
   random?: () => number;
@@ -26,7 +26,7 @@ export interface FeedOptions {
  * Follows the log's feed until aborted. Reconnects for ever, and goes on behind the last entry it has seen, so that
  * nothing is missed. Never throws.
  */
-export async function followFeed(options: FeedOptions): Promise<void> {
+export async function followFeed<Type extends EntryType>(options: FeedOptions<Type>): Promise<void> {
   const state = { lastId: null as string | null, failures: 0 };
   while (!options.signal.aborted) {
     try {
@@ -39,7 +39,10 @@ export async function followFeed(options: FeedOptions): Promise<void> {
   }
 }
 
-async function readOnce(options: FeedOptions, state: { lastId: string | null; failures: number }): Promise<void> {
+async function readOnce<Type extends EntryType>(
+  options: FeedOptions<Type>,
+  state: { lastId: string | null; failures: number },
+): Promise<void> {
   const watchdog = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const heard = () => {
@@ -76,8 +79,8 @@ async function readOnce(options: FeedOptions, state: { lastId: string | null; fa
   }
 }
 
-/** Hands an entry over. One that this version cannot read is passed by: it must not stop the agent. */
-function handOver(options: FeedOptions, id: string, data: string): void {
+/** Hands an entry over. One that this version cannot read, or has not asked for, is passed by: it must not stop the agent. */
+function handOver<Type extends EntryType>(options: FeedOptions<Type>, id: string, data: string): void {
   const index = Number(id);
   if (!Number.isSafeInteger(index) || index < 0) return;
   let entry: Entry;
@@ -87,5 +90,9 @@ function handOver(options: FeedOptions, id: string, data: string): void {
     options.log('entryUnreadable', { index, reason: messageOf(error).slice(0, 300) });
     return;
   }
-  options.onEntry(entry, index);
+  if (isOf(entry, options.types)) options.onEntry(entry, index);
+}
+
+function isOf<Type extends EntryType>(entry: Entry, types: readonly Type[]): entry is EntryOf<Type> {
+  return (types as readonly EntryType[]).includes(entry.type);
 }

@@ -8,7 +8,7 @@ import { isKeyInUse, type Session } from './session.js';
 export type HeartbeatJobs = RouteCall<'beat'>['body']['jobs'];
 
 /** Heartbeats that follow news are at least this far apart, in milliseconds. */
-const NEWS_EVERY_MS = 250;
+const NEWS_EVERY_MS = 1_000;
 /** Heartbeats are at least this far apart, however short the market's lease is, in milliseconds. */
 const EVERY_MS_MIN = 50;
 /** Without jobs a heartbeat only shows that the agent lives, and reads the clock: each such part of a lease will do. */

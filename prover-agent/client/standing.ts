@@ -4,6 +4,8 @@ import type { Session } from './session.js';
 
 /** News that comes in a burst is looked into once, this long after the first, in milliseconds. */
 const SETTLE_MS = 500;
+/** Readings are at least this far apart, in milliseconds: a busy prover's money moves with every job. */
+const EVERY_MS = 5_000;
 
 /**
  * Where the prover stands with the market: its money and its scores, read when something has moved and logged when they
@@ -15,6 +17,7 @@ export class Standing {
   readonly #signal: AbortSignal;
   readonly #told = new Map<string, string>();
   #isDue = false;
+  #readMs = Number.NEGATIVE_INFINITY;
 
   constructor(session: Session, log: AgentLog, signal: AbortSignal) {
     this.#session = session;
@@ -26,8 +29,10 @@ export class Standing {
   look(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    void pause(SETTLE_MS, this.#signal).then(() => {
+    const waitMs = Math.max(SETTLE_MS, this.#readMs + EVERY_MS - performance.now());
+    void pause(waitMs, this.#signal).then(() => {
       this.#isDue = false;
+      this.#readMs = performance.now();
       if (!this.#signal.aborted) void this.#read().catch(() => undefined);
     });
   }

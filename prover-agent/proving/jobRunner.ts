@@ -217,8 +217,9 @@ export class JobRunner {
       this.#fail(job, error);
     }
     this.#freeSlots.push(slot);
-    if (made && !job.ended.signal.aborted) void this.#deliver(job, made);
+    // The next job's thread is at work while this thread signs.
     this.pump();
+    if (made && !job.ended.signal.aborted) void this.#deliver(job, made);
   }
 
   #fail(job: HeldJob, error: unknown): void {
@@ -291,13 +292,12 @@ export class JobRunner {
   }
 
   async #deliver(job: HeldJob, made: MadeProof): Promise<void> {
-    const { session, log, onStage } = this.#options;
+    const { session, log } = this.#options;
     const invalidBefore = job.invalidCount;
     job.phase = 'delivering';
     job.stage = 'submitting';
     job.progressPpm = 1_000_000;
     job.expectedEndMs = session.clock.nowMs();
-    onStage();
     try {
       await commitToPool(job, made, session, log);
       await repeatUntilDone(() => this.#submit(job, made), {

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { AgentLog } from '../log.js';
@@ -28,12 +29,13 @@ export class StatusKeeper {
   readonly #passOn: AgentLog;
   #isDue: NodeJS.Timeout | null = null;
   readonly #signs: NodeJS.Timeout;
+  #writing: Promise<void> = Promise.resolve();
 
   /** @param passOn - the log that gets every event too */
   constructor(path: string, passOn: AgentLog) {
     this.#path = path;
     this.#passOn = passOn;
-    this.#signs = setInterval(() => this.#write(), SIGN_EVERY_MS).unref();
+    this.#signs = setInterval(() => void this.#write(), SIGN_EVERY_MS).unref();
   }
 
   /** Where the agent stands. */
@@ -45,36 +47,35 @@ export class StatusKeeper {
   readonly log: AgentLog = (event, fields = {}) => {
     this.#passOn(event, fields);
     this.#status = nextStatus(this.#status, { ...textsOf(fields), atMs: Date.now(), event });
-    this.#isDue ??= setTimeout(() => this.#write(), NEWS_AFTER_MS).unref();
+    this.#isDue ??= setTimeout(() => void this.#write(), NEWS_AFTER_MS).unref();
   };
 
   /** Writes the last word and ends. */
-  close(): void {
+  close(): Promise<void> {
     clearInterval(this.#signs);
-    this.#write();
+    return this.#write();
+  }
+
+  /** One after the other, so that the last word stays; not in the way of the agent's own thread. */
+  #write(): Promise<void> {
+    if (this.#isDue) clearTimeout(this.#isDue);
+    this.#isDue = null;
+    this.#writing = this.#writing.then(() => this.#writeNow());
+    return this.#writing;
   }
 
   /** A disk that is full costs the status, never the work. */
-  #write(): void {
-    if (this.#isDue) clearTimeout(this.#isDue);
-    this.#isDue = null;
+  async #writeNow(): Promise<void> {
     const fresh = `${this.#path}.${process.pid}.new`;
     const content: StatusFile = { pid: process.pid, writtenMs: Date.now(), status: this.#status };
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
-      writeFileSync(fresh, `${JSON.stringify(content)}\n`);
-      renameSync(fresh, this.#path);
+      await mkdir(dirname(this.#path), { recursive: true });
+      await writeFile(fresh, `${JSON.stringify(content)}\n`);
+      await rename(fresh, this.#path);
     } catch {
-      removeQuietly(fresh);
+      // What cannot be written may not be removable either.
+      await rm(fresh, { force: true }).catch(() => undefined);
     }
-  }
-}
-
-function removeQuietly(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // What cannot be written may not be removable either.
   }
 }
 

@@ -217,11 +217,11 @@ describe('understudy agent status', () => {
     expect((await status()).code).toBe(1);
   });
 
-  it('keeps a status whatever is in the way of the file', () => {
+  it('keeps a status whatever is in the way of the file', async () => {
     writeFileSync(join(folder, 'blocked'), '');
     const keeper = new StatusKeeper(join(folder, 'blocked', 'status.json'), () => {});
     keeper.log('bidPlaced', { priceWei: 5n });
-    keeper.close();
+    await keeper.close();
     expect(keeper.status.bidsPlaced).toBe(1);
     writeFileSync(join(folder, 'broken.json'), '{"pid":');
     expect(readStatusFile(join(folder, 'broken.json'))).toBeNull();
