@@ -358,6 +358,19 @@ describe('an agent', () => {
     expect(callsOf('placeBid')[1]!.body.message.expiresAtMs).toBeGreaterThan(first.closesAtMs + 300_000);
   });
 
+  it('frees the bond at risk of a bid when the block is withdrawn, and says so', async () => {
+    const open = round();
+    coordinator.handlers.listOpenRounds = () => ({ rounds: [open] });
+    start(slowProver(5));
+    await until(() => happened('bidPlaced'), 'a bid');
+    const { blockId, jobIds, roundId } = open;
+    const message = { blockId, requester: OTHER, issuedAtMs: 1 };
+    const withdrawal = { message, signature: `0x${'11'.repeat(65)}` as const, withdrawalId: blockId };
+    coordinator.publish({ type: 'blockWithdrawn', atMs: 1, jobIds, roundIds: [roundId], postings: [], ...withdrawal });
+    await until(() => happened('bidResult'), 'the result');
+    expect(events.find(({ event }) => event === 'bidResult')?.fields).toEqual({ roundId, code: 'withdrawn' });
+  });
+
   it('skips a round with a typed reason', async () => {
     coordinator.handlers.listOpenRounds = () => ({ rounds: [{ ...round(), maxPriceWei: '1' }] });
     start(slowProver(5));
