@@ -11,16 +11,21 @@ import { ProverNames } from './data/proverNames.js';
 import { useData } from './data/useData.js';
 import { useLive } from './data/useLive.js';
 import { Boundary } from './parts/boundary.js';
+import { fetchViews, lazyView } from './parts/lazyView.js';
 import { Notice } from './parts/notice.js';
-import { BlockView } from './views/blockView.js';
-import { LogView } from './views/logView.js';
 import { MarketOverview } from './views/marketOverview.js';
-import { ProverPage } from './views/proverPage.js';
-import { RequesterPage } from './views/requesterPage.js';
-import { RoundPage } from './views/roundPage.js';
+
+const BlockView = lazyView(() => import('./views/blockView.js').then((views) => views.BlockView));
+const LogView = lazyView(() => import('./views/logView.js').then((views) => views.LogView));
+const ProverPage = lazyView(() => import('./views/proverPage.js').then((views) => views.ProverPage));
+const RequesterPage = lazyView(() => import('./views/requesterPage.js').then((views) => views.RequesterPage));
+const RoundPage = lazyView(() => import('./views/roundPage.js').then((views) => views.RoundPage));
 
 /** How often the clock and the size of the log are asked for, beside the feed, in milliseconds. */
 const LOOK_MS = 15_000;
+
+/** The programs of the views that are not shown are fetched when the first one must stand, in milliseconds. */
+const FETCH_VIEWS_AFTER_MS = 3_000;
 
 const CONNECTION = {
   connecting: '○ Connecting',
@@ -69,6 +74,10 @@ function Frame({ facts: { market } }: { facts: MarketFacts }) {
     document.title = `${place.view === 'market' ? '' : `${place.view} · `}Understudy · ${origin}`;
   }, [place, origin]);
   useArrival(placeKey(place));
+  useEffect(() => {
+    const timer = setTimeout(fetchViews, FETCH_VIEWS_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <>
       <button type="button" class="skip" onClick={skip}>

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { live } from '../data/live.js';
+import { whenIdle } from '../data/whenIdle.js';
 import type { LogStatus, LogWatch } from './logWatch.js';
 
 /** Least time between two looks at the checkpoint, in milliseconds. */
@@ -37,9 +38,11 @@ function follow(watch: LogWatch): () => void {
   const soon = () => {
     due ??= setTimeout(look, REST_MS);
   };
-  look();
+  // What the page was opened for comes first.
+  const unwait = whenIdle(look);
   const stop = live.onChange(soon);
   return () => {
+    unwait();
     stop();
     clearTimeout(due);
   };
