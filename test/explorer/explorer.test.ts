@@ -172,6 +172,16 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     await done();
   });
 
+  it('says what to do when the program of a view does not come, and goes on elsewhere', async () => {
+    const { page } = await openPage(browser);
+    await page.route('**/explorer/logView-*', (route) => route.abort());
+    await page.goto(`${market.url}/#/log`);
+    await mainText(page, 'this view could not be read: the coordinator may serve a newer page; reload this one');
+    await page.getByRole('link', { name: 'Market', exact: true }).click();
+    await mainText(page, 'Newest blocks');
+    await page.close();
+  });
+
   it('shows what is wrong in place of a view that cannot be drawn, and goes on elsewhere', async () => {
     const { page } = await openPage(browser);
     await page.addInitScript('Number.prototype.toFixed = () => { throw new Error("no digits"); }');
