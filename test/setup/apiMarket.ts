@@ -15,6 +15,7 @@ import { createHeavyWork, type HeavyWork } from '#api/heavyWork.js';
 import { createPrisma } from '#api/prisma.js';
 import { WorkingAgents } from '#api/workingAgents.js';
 import { buildExampleBlock } from '#circuits/exampleBlock.js';
+import type { OperatorKey } from '#journal/operatorKey.js';
 import { type Client, createClient } from '#protocol/client.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { Bid, BlockRequest, Messages, MessageType } from '#protocol/messages.js';
@@ -57,16 +58,17 @@ export const SAMPLE = { publicSignals: ['1', '2', '3'], inputHash: contentHashOf
 /**
  * Opens a market and serves it on a free port of the loopback.
  * @param samples - from which challenges are drawn; none: nobody needs to pass one
- * @param place - whose market it is, and where it is served
+ * @param place - whose market it is, where it is served, and the database that holds it already, if one does
  */
 export async function openApiMarket(
   options: ApiOptions = {},
   samples: (typeof SAMPLE)[] = [],
-  place = { operator: OPERATOR, port: 0 },
+  place: { operator: OperatorKey; port: number; database?: TestDatabase } = { operator: OPERATOR, port: 0 },
 ): Promise<ApiMarket> {
-  const database = await createTestDatabase();
+  const database = place.database ?? (await createTestDatabase());
   const executor = await JournalExecutor.open(database.pool, place.operator);
-  const driver = await new MarketDriver(executor).open({}, samples, place.operator);
+  const driver = new MarketDriver(executor);
+  if (!place.database) await driver.open({}, samples, place.operator);
   const failures: ApiMarket['failures'] = [];
   const log = { error: (message: string, fields: Record<string, unknown>) => void failures.push({ message, fields }) };
   const heavyWork = createHeavyWork({ domain: DOMAIN });

@@ -1,7 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { PAGE_MAX } from '#protocol/views.js';
 import { LogWatch } from './check/logWatch.js';
-import { acceptKey, replacedKey } from './check/seenCheckpoints.js';
 import { useWatch } from './check/useWatch.js';
 import { client } from './data/client.js';
 import { live } from './data/live.js';
@@ -14,6 +13,7 @@ import { Boundary } from './parts/boundary.js';
 import { fetchViews, lazyView } from './parts/lazyView.js';
 import { Notice } from './parts/notice.js';
 import { MarketOverview } from './views/marketOverview.js';
+import { SuccessionNotice } from './views/successionNotice.js';
 
 const BlockView = lazyView(() => import('./views/blockView.js').then((views) => views.BlockView));
 const LogView = lazyView(() => import('./views/logView.js').then((views) => views.LogView));
@@ -27,6 +27,9 @@ const LOOK_MS = 15_000;
 /** The programs of the views that are not shown are fetched when the first one must stand, in milliseconds. */
 const FETCH_VIEWS_AFTER_MS = 3_000;
 
+/** Entries that change what all views need. */
+const FACTS_OF: ReadonlySet<string> = new Set(['proverRegistered', 'parametersSet', 'logOpened']);
+
 const CONNECTION = {
   connecting: '○ Connecting',
   live: '● Live',
@@ -36,7 +39,7 @@ const CONNECTION = {
 
 /** The frame of the page: reads what all views need, follows the feed, watches the log. */
 export function App() {
-  const facts = useData('market', readFacts, ({ type }) => type === 'proverRegistered' || type === 'parametersSet');
+  const facts = useData('market', readFacts, ({ type }) => FACTS_OF.has(type));
   const { reload, value } = facts;
   useEffect(() => {
     const timer = setInterval(reload, LOOK_MS);
@@ -51,7 +54,7 @@ export function App() {
   }
   return (
     <MarketContext.Provider value={value}>
-      <Frame facts={value} key={value.market.logKey} />
+      <Frame facts={value} key={value.line} />
     </MarketContext.Provider>
   );
 }
@@ -62,8 +65,25 @@ async function readFacts(): Promise<MarketFacts> {
     client.call('getMarket', {}),
     client.call('listProvers', { query: { limit: PAGE_MAX } }),
   ]);
-  live.follow(market.logKey, market.treeSize, seen);
-  return { market, clockAheadMs: market.nowMs - Date.now(), names: new ProverNames(provers) };
+  const line = await lineOf(market.logKey);
+  live.follow(line, market.treeSize, seen);
+  return { market, line, clockAheadMs: market.nowMs - Date.now(), names: new ProverNames(provers) };
+}
+
+let shown: { logKey: string; line: string } | null = null;
+
+/**
+ * What stays the same while a market goes on from log to log: the key of the log that this page began with. By the
+ * coordinator's word, because only what is kept of the views hangs on it; whether logs follow one another is checked apart.
+ */
+async function lineOf(logKey: string): Promise<string> {
+  if (shown && shown.logKey !== logKey) {
+    const { logKey: before, line } = shown;
+    const { logs } = await client.call('listLogs', {});
+    shown = { logKey, line: logs.some((log) => log.logKey === before) ? line : logKey };
+  }
+  shown ??= { logKey, line: logKey };
+  return shown.line;
 }
 
 function Frame({ facts: { market } }: { facts: MarketFacts }) {
@@ -100,7 +120,8 @@ function Frame({ facts: { market } }: { facts: MarketFacts }) {
           <State watch={watch} />
         </div>
       </header>
-      <Alarms watch={watch} logKey={logKey} />
+      <Fault watch={watch} />
+      <SuccessionNotice watch={watch} logKey={logKey} origin={origin} />
       <main id="content" tabIndex={-1}>
         <Boundary key={placeKey(place)}>
           <View place={place} watch={watch} />
@@ -196,7 +217,7 @@ function Search() {
 /** Whether the page is live, and whether the log is sound as far as this browser has seen it. */
 function State({ watch }: { watch: LogWatch }) {
   const { connection, size } = useLive();
-  const { verdict, checkpoint } = useWatch(watch);
+  const { verdict, checkpoint, firstIndex } = useWatch(watch);
   return (
     <div class="state">
       <span role="status" class={connection === 'live' ? 'good' : 'warn'}>
@@ -206,7 +227,7 @@ function State({ watch }: { watch: LogWatch }) {
         {verdict === 'broken' ? (
           <span class="bad">✕ The log does not check</span>
         ) : verdict === 'sound' && checkpoint ? (
-          <>✓ Log checked: {checkpoint.size} entries</>
+          <>✓ Log checked: {firstIndex + checkpoint.size} entries</>
         ) : (
           <>Log: {size ?? '–'} entries</>
         )}
@@ -215,37 +236,15 @@ function State({ watch }: { watch: LogWatch }) {
   );
 }
 
-function Alarms({ watch, logKey }: { watch: LogWatch; logKey: string }) {
+function Fault({ watch }: { watch: LogWatch }) {
   const { fault } = useWatch(watch);
-  const [lastKey, setLastKey] = useState(() => replacedKey(logKey));
-  const accept = () => {
-    acceptKey(logKey);
-    setLastKey(null);
-  };
+  if (fault === null) return null;
   return (
-    <>
-      {fault !== null && (
-        <div class="alarm" role="alert">
-          <p>
-            <strong class="bad">The log does not check.</strong> {fault} What this page shows is the coordinator’s word
-            alone.
-          </p>
-        </div>
-      )}
-      {lastKey !== null && (
-        <div class="alarm" role="alert">
-          <p>
-            <strong>This is another log than the one that this browser saw here before.</strong> That one had the key{' '}
-            <span class="mono wrap">{lastKey}</span>. A market that was opened anew has a new key; otherwise somebody
-            else is answering.
-          </p>
-          <p>
-            <button type="button" onClick={accept}>
-              Take the new log as the one of this address
-            </button>
-          </p>
-        </div>
-      )}
-    </>
+    <div class="alarm" role="alert">
+      <p>
+        <strong class="bad">The log does not check.</strong> {fault} What this page shows is the coordinator’s word
+        alone.
+      </p>
+    </div>
   );
 }

@@ -1,5 +1,6 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { ENTRY_SCHEMAS, parseEntry } from '#protocol/entries.js';
+import { ENTRY_SCHEMAS } from '#protocol/entries.js';
+import { readEntryText } from '#protocol/entryText.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { verifyInclusion } from '#protocol/log/inclusionProof.js';
 import { entryLeafHash } from '#protocol/log/logLeaf.js';
@@ -7,11 +8,12 @@ import { client } from '../data/client.js';
 import type { LogWatch } from './logWatch.js';
 
 /**
- * What a check of one entry came to. `treeSize` and `path` are those of the inclusionProof. `isKnown`: its type is one of
+ * What a check of one entry came to. `treeSize` and `pathLength` are those of the inclusionProof in the tree of the market's
+ * `log`, from 0. `isKnown`: its type is one of
  * this page's; a newer market may have others, and they are in the tree all the same.
  */
 export type EntryCheck =
-  | { ok: true; leafHash: string; treeSize: number; pathLength: number; isKnown: boolean }
+  | { ok: true; leafHash: string; log: number; treeSize: number; pathLength: number; isKnown: boolean }
   | { ok: false; leafHash: string; fault: string };
 
 /**
@@ -25,8 +27,13 @@ export async function checkEntry(watch: LogWatch, index: number, leaf: string): 
   const broken = (fault: string): EntryCheck => ({ ok: false, leafHash: hex, fault });
   const shape = shapeFlaw(leaf);
   const answer = await client.call('getInclusion', { params: { index: String(index) } });
+  const { firstIndex } = await watch.logOf(answer.log);
   const watched = await (await watch.inLog(answer.log)).take(answer.checkpoint);
   if (!watched.ok) return broken(watched.fault);
+  // Another entry of the same log is in the same tree: what is shown as this one must stand in its place.
+  if ((answer.log === 0 ? 0 : firstIndex) + answer.leafIndex !== index) {
+    return broken(`The coordinator proves another entry than ${index}: leaf ${answer.leafIndex} of log ${answer.log}.`);
+  }
   const { size, rootHash: root } = watched.checkpoint;
   const path = answer.inclusionProof.map((one) => hexToBytes(one));
   if (!verifyInclusion({ index: answer.leafIndex, size, leafHash: hash, path, root })) {
@@ -36,7 +43,8 @@ export async function checkEntry(watch: LogWatch, index: number, leaf: string): 
     );
   }
   if (shape !== null) return broken(shape);
-  return { ok: true, leafHash: hex, treeSize: size, pathLength: path.length, isKnown: isKnownType(leaf) };
+  const { log } = answer;
+  return { ok: true, leafHash: hex, log, treeSize: size, pathLength: path.length, isKnown: isKnownType(leaf) };
 }
 
 function isKnownType(leaf: string): boolean {
@@ -45,12 +53,17 @@ function isKnownType(leaf: string): boolean {
 }
 
 function shapeFlaw(leaf: string): string | null {
+  const { flaw } = readEntryText(leaf);
+  if (flaw === null || isOfAnotherType(leaf)) return null;
+  return `This is ${flaw}.`;
+}
+
+/** True for the canonical text of something typed that this page is too old to know. */
+function isOfAnotherType(leaf: string): boolean {
   try {
-    const value: unknown = JSON.parse(leaf);
-    const isTyped = typeof (value as { type?: unknown } | null)?.type === 'string';
-    const entry = isTyped && !isKnownType(leaf) ? value : parseEntry(value);
-    return canonicalJson(entry) === leaf ? null : 'The entry is not written canonically.';
-  } catch (error) {
-    return `This is not an entry of the protocol: ${error instanceof Error ? error.message : error}`;
+    const value = JSON.parse(leaf) as { type?: unknown } | null;
+    return typeof value?.type === 'string' && !isKnownType(leaf) && canonicalJson(value) === leaf;
+  } catch {
+    return false;
   }
 }

@@ -9,6 +9,7 @@ import { verifyEd25519 } from '#protocol/log/ed25519.js';
 import { equalBytes } from '#protocol/log/merkleTree.js';
 import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { keyIdText, parseVerifierKey, type VerifierKey } from '#protocol/log/verifierKey.js';
+import type { LogView } from '#protocol/logLink.js';
 import { client } from '../data/client.js';
 import { recall, remember, type SeenCheckpoint } from './seenCheckpoints.js';
 
@@ -18,6 +19,8 @@ export interface LogStatus {
   /** What is wrong, in a sentence. */
   fault: string | null;
   checkpoint: Checkpoint | null;
+  /** Index in the market of its first entry, as the coordinator lists it; {@link LogView}. */
+  firstIndex: number;
   note: string | null;
   /** Names and key ids of all signatures of the note, and whether they were checked. */
   signatures: { name: string; keyId: string; isChecked: boolean }[];
@@ -42,13 +45,24 @@ const REFUSALS: Record<string, string> = {
 /** Opened notes that are kept: the same one comes with many answers. */
 const OPENED_MAX = 64;
 
+const UNCHECKED: LogStatus = {
+  verdict: 'unchecked',
+  fault: null,
+  checkpoint: null,
+  firstIndex: 0,
+  note: null,
+  signatures: [],
+  since: null,
+};
+
 export class LogWatch {
-  status: LogStatus = { verdict: 'unchecked', fault: null, checkpoint: null, note: null, signatures: [], since: null };
+  status: LogStatus = UNCHECKED;
   readonly #key: VerifierKey | undefined;
   readonly #logKey: string;
   readonly #origin: string;
   readonly #opened = new Map<string, Watched>();
   readonly #watchers = new Set<() => void>();
+  readonly #logs = new Map<number, LogView>();
   readonly #others = new Map<number, LogWatch>();
   /** Which log of the market it is, where that is known; else the present one as the page was loaded. */
   readonly #number: number | null;
@@ -80,15 +94,30 @@ export class LogWatch {
 
   /** The watch over a log of the market, by its number: this one where it is its own. Throws when there is no such log. */
   async inLog(number: number): Promise<LogWatch> {
+    const log = await this.logOf(number);
     const known = this.#others.get(number);
     if (known) return known;
-    const { logs } = await client.call('listLogs', {});
-    const log = logs[number];
-    if (!log) throw new Error(`the coordinator shows no log ${number}`);
-    const isOwn = log.origin === this.#origin && log.logKey === this.#logKey;
-    const watch = isOwn ? this : new LogWatch(log.origin, log.logKey, number);
+    const watch = this.#isOwn(log) ? this : new LogWatch(log.origin, log.logKey, number);
     this.#others.set(number, watch);
     return watch;
+  }
+
+  /** A log of the market as it was first listed here: none gets another name, key or place. Throws when there is no such log. */
+  async logOf(number: number): Promise<LogView> {
+    if (!this.#logs.has(number)) await this.#list();
+    const log = this.#logs.get(number);
+    if (!log) throw new Error(`the coordinator shows no log ${number}`);
+    return log;
+  }
+
+  async #list(): Promise<LogView[]> {
+    const { logs } = await client.call('listLogs', {});
+    for (const log of logs) if (!this.#logs.has(log.number)) this.#logs.set(log.number, log);
+    return logs;
+  }
+
+  #isOwn({ origin, logKey }: LogView): boolean {
+    return origin === this.#origin && logKey === this.#logKey;
   }
 
   async #newestNote(): Promise<string> {
@@ -98,8 +127,7 @@ export class LogWatch {
   }
 
   async #isClosed(): Promise<boolean> {
-    const { logs } = await client.call('listLogs', {});
-    return logs.some(({ origin, followedBy }) => origin === this.#origin && followedBy !== null);
+    return (await this.#list()).some((log) => this.#isOwn(log) && log.followedBy !== null);
   }
 
   /** Checks a checkpoint: its signature, and its consistency with what was seen before. One after the other. */
@@ -117,7 +145,7 @@ export class LogWatch {
   /** True when `root` is that of the log's first `size` entries, by a consistencyProof to the newest checkpoint. */
   async isRootOf(size: number, root: Uint8Array): Promise<boolean> {
     const newest = await this.refresh();
-    return newest.ok && (await isPrefix({ size, rootHash: root }, newest.checkpoint, await this.#place()));
+    return newest.ok && (await isPrefix({ size, rootHash: root }, newest.checkpoint, await this.#ownNumber()));
   }
 
   async #check(note: string): Promise<Watched> {
@@ -127,12 +155,14 @@ export class LogWatch {
     if (!opened.ok) return this.#break(REFUSALS[opened.reason] ?? opened.reason);
     const { checkpoint } = opened;
     const seen = recall(this.#logKey);
-    const flaw = seen && (await contradiction(seen.newest, checkpoint, await this.#place()));
+    const flaw = seen && (await contradiction(seen.newest, checkpoint, await this.#ownNumber()));
     if (flaw) return this.#break(flaw);
     const since = remember(this.#logKey, checkpoint, Date.now());
     if (checkpoint.size > (this.status.checkpoint?.size ?? -1) || this.#saysMore(checkpoint, note)) {
       const verdict = this.status.verdict === 'broken' ? 'broken' : 'sound';
-      this.#become({ ...this.status, verdict, checkpoint, note, since, signatures: this.#signaturesOf(note) });
+      const firstIndex = (await this.#place())?.firstIndex ?? 0;
+      const signatures = this.#signaturesOf(note);
+      this.#become({ ...this.status, verdict, checkpoint, firstIndex, note, since, signatures });
     }
     return { ok: true, checkpoint };
   }
@@ -142,12 +172,15 @@ export class LogWatch {
     return size === this.status.checkpoint?.size && this.#signaturesOf(note).length > this.status.signatures.length;
   }
 
-  /** Its number among the market's logs, for questions about its tree. */
-  async #place(): Promise<number> {
-    if (this.#number !== null) return this.#number;
-    const { logs } = await client.call('listLogs', {});
-    const number = logs.findIndex(({ origin }) => origin === this.#origin);
-    return number < 0 ? logs.length - 1 : number;
+  /** Where it stands among the market's logs, for questions about its tree; null when they are none of it. */
+  async #place(): Promise<LogView | null> {
+    const find = () => [...this.#logs.values()].find((log) => this.#isOwn(log)) ?? null;
+    if (!find()) await this.#list();
+    return find();
+  }
+
+  async #ownNumber(): Promise<number> {
+    return this.#number ?? (await this.#place())?.number ?? Math.max(0, this.#logs.size - 1);
   }
 
   #signaturesOf(note: string): LogStatus['signatures'] {

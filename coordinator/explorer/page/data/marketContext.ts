@@ -6,6 +6,8 @@ import type { ProverNames } from './proverNames.js';
 /** What every view needs of the market. */
 export interface MarketFacts {
   market: MarketView;
+  /** The same for all logs of one market, as long as the page is open. */
+  line: string;
   /** The coordinator's clock less this machine's, in milliseconds. */
   clockAheadMs: number;
   names: ProverNames;

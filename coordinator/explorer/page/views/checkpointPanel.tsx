@@ -9,7 +9,7 @@ import { Cosigners, useCosignerKeys } from './cosigners.js';
 export function CheckpointPanel({ watch }: { watch: LogWatch }) {
   const status = useWatch(watch);
   const keys = useCosignerKeys();
-  const { checkpoint, note, signatures, fault } = status;
+  const { checkpoint, firstIndex, note, signatures, fault } = status;
   if (!checkpoint || note === null) return <p class={fault ? 'bad' : 'quiet'}>{fault ?? 'Reading the checkpoint…'}</p>;
   const own = signatures.filter(({ isChecked }) => isChecked);
   return (
@@ -17,7 +17,7 @@ export function CheckpointPanel({ watch }: { watch: LogWatch }) {
       <h2>Checkpoint</h2>
       <Facts
         facts={[
-          ['Entries', checkpoint.size],
+          ['Entries', firstIndex === 0 ? checkpoint.size : `${checkpoint.size}, from entry ${firstIndex} on`],
           ['Root hash', <span class="mono">{bytesToHex(checkpoint.rootHash)}</span>],
           [
             'Signed by',

@@ -45,11 +45,12 @@ function placeParts({ blockId, roundId, jobId, setId, label }: Fields): Part[] {
   return parts;
 }
 
-function partyParts({ prover, role, requester, account, name, origin }: Fields): Part[] {
+function partyParts({ prover, role, requester, account, name, origin, next }: Fields): Part[] {
   const address = /^0x[0-9a-f]{40}$/;
   const parts: Part[] = [];
   if (typeof name === 'string') parts.push(['', <Label text={name} />]);
   if (typeof origin === 'string') parts.push(['', <Label text={origin} />]);
+  if (isObject(next) && typeof next.origin === 'string') parts.push(['for', <Label text={next.origin} />]);
   if (isText(prover, address)) {
     parts.push([typeof role === 'string' ? inWords(role) : 'prover', <ProverLink address={prover} />]);
   }

@@ -9,6 +9,7 @@ import { useLive } from '../data/useLive.js';
 import { Notice } from '../parts/notice.js';
 import { CheckpointPanel } from './checkpointPanel.js';
 import { EntryRow } from './entryRow.js';
+import { LogsPanel } from './logsPanel.js';
 
 /** Entries of one window: each is proven to be in the tree, which takes a request. */
 export const WINDOW = 40;
@@ -45,6 +46,7 @@ export function LogView({ index, watch }: { index: number | null; watch: LogWatc
         <h1>Log</h1>
       </header>
       <CheckpointPanel watch={watch} />
+      <LogsPanel watch={watch} />
       <section class="panel">
         <Steps index={index} from={from} last={last} />
         {isMissing && <p class="warn">There is no entry {index} yet.</p>}
