@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { checkSuccession, type Succession } from '../check/logLinks.js';
+import type { Succession } from '../check/logLinks.js';
 import type { LogWatch } from '../check/logWatch.js';
 import { acceptKey, replacedKey } from '../check/seenCheckpoints.js';
 
@@ -70,6 +70,12 @@ function Words({ found, origin }: { found: Found; origin: string }) {
   );
 }
 
+/** Reads what checks links only when there is one to check: at most visits there is none. */
+async function successionOf(watch: LogWatch, lastKey: string, logKey: string): Promise<Succession> {
+  const { checkSuccession } = await import('../check/logLinks.js');
+  return await checkSuccession(watch, lastKey, logKey);
+}
+
 /** Checks the links, until there is an answer. A hand-over that both logs speak of is taken by itself. */
 function useSuccession(watch: LogWatch, logKey: string): [Found | null, () => void] {
   const [found, setFound] = useState<Found | null>(null);
@@ -80,7 +86,7 @@ function useSuccession(watch: LogWatch, logKey: string): [Found | null, () => vo
     let isWanted = true;
     let retry: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
-      const succession = await checkSuccession(watch, lastKey, logKey).catch(() => null);
+      const succession = await successionOf(watch, lastKey, logKey).catch(() => null);
       if (!isWanted) return;
       if (!succession) {
         retry = setTimeout(look, RETRY_MS);
