@@ -123,7 +123,9 @@ export class LogWatch {
   async #newestNote(): Promise<string> {
     if (this.#number === null) return await client.call('getCheckpoint', {});
     const place = this.#number === 0 ? '/log/checkpoint' : `/log/${this.#number}/checkpoint`;
-    return await (await fetch(place)).text();
+    const answer = await fetch(place);
+    if (!answer.ok) throw new Error(`${place} answers ${answer.status}`);
+    return await answer.text();
   }
 
   async #isClosed(): Promise<boolean> {
