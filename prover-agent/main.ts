@@ -148,12 +148,17 @@ async function work(config: AgentConfig, options: RunAgentOptions, entered: Ente
     onBid: (id: string) => rest.wake(id),
     signal,
   };
+  let isAtWork = false;
   const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
   const shelf = new CircuitShelf({
     ...{ config, session, circuits, measurements, challenges, log, signal },
     fetch: options.fetch ?? fetch,
     createProver: options.createProver ?? createProver,
-    onReady: () => runner.pump(),
+    onReady: () => {
+      runner.pump();
+      // What could not be proven before can be now.
+      if (isAtWork) void pool?.catchUp();
+    },
   });
   const onCircuit = (circuit: EntryOf<'circuitRegistered'>) => shelf.onRegistered(circuit);
   const pool = config.pool ? new PoolWatcher({ ...bidderParts, book, onTaken: () => runner.pump() }) : null;
@@ -176,6 +181,7 @@ async function work(config: AgentConfig, options: RunAgentOptions, entered: Ente
   await shelf.open();
   replaced.signal.throwIfAborted();
   runner.start();
+  isAtWork = true;
   void rest.run();
   if (live.current.strategy === 'adaptive') void memory.learnHistory(closing.signal);
   followMarket(config, options, agent, closing.signal);

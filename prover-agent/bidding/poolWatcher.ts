@@ -31,6 +31,7 @@ export interface PoolWatcherOptions {
   circuitName(circuitId: string): string | null;
   promisedMs(circuitId: string): number | null;
   proofsFail(circuitId: string): boolean;
+  isChallenged(circuitId: string): boolean;
   /** Called when a job was taken up: the moment to begin to work. */
   onTaken(): void;
   signal: AbortSignal;
@@ -59,7 +60,10 @@ export class PoolWatcher {
     }
   }
 
-  /** Considers a pooled job once, however often it is told of. Never throws. */
+  /**
+   * Considers a pooled job once, however often it is told of; again, when the pool is looked at, one whose circuit this
+   * prover could not serve yet. Never throws.
+   */
   async consider(jobId: string, known?: JobView): Promise<void> {
     const { session, memory, signal, log } = this.#options;
     if (this.#seen.has(jobId) || signal.aborted) return;
@@ -70,7 +74,8 @@ export class PoolWatcher {
     try {
       const job = known ?? (await ask(() => session.client.call('getJob', { params: { jobId } })));
       const { requester } = await ask(() => memory.terms.of(jobId));
-      await this.#take(job, { requester, readMoney: () => ask(() => this.#readMoney()) });
+      const isComing = await this.#take(job, { requester, readMoney: () => ask(() => this.#readMoney()) });
+      if (isComing) this.#seen.delete(jobId);
     } catch (error) {
       if (!signal.aborted) log('poolSkipped', { jobId, code: 'unreadable', detail: messageOf(error) });
       this.#seen.delete(jobId);
@@ -86,28 +91,31 @@ export class PoolWatcher {
     return { freeWei: BigInt(freeWei), atRiskWei: BigInt(bondedWei) + openWei };
   }
 
-  async #take(job: JobView, who: { requester: Address; readMoney(): Promise<Money> }): Promise<void> {
+  /** @returns true for a job that may be this prover's later: it gets its circuit ready, or passes its challenge */
+  async #take(job: JobView, who: { requester: Address; readMoney(): Promise<Money> }): Promise<boolean> {
     const { session, book, memory, log, signal } = this.#options;
     const { jobId, pool } = job;
     const isSide = [job.primary, job.backup].some((side) => side?.prover === session.address);
-    if (!pool || job.status === 'ended' || isSide) return;
+    if (!pool || job.status === 'ended' || isSide) return false;
+    if (this.#options.isChallenged(job.circuitId)) return true;
     // What it holds and asks and what money there is may change while it waits, so it is asked again then.
     let { decision } = this.#decide(job, who.requester, await who.readMoney());
     if (decision.ok) await pause(decision.startMs - session.clock.nowMs(), signal);
-    if (signal.aborted || book.hasEnded(jobId)) return;
+    if (signal.aborted || book.hasEnded(jobId)) return false;
     const decided = this.#decide(job, who.requester, await who.readMoney());
     decision = decided.decision;
     if (!decision.ok) {
       log('poolSkipped', { jobId, code: decision.code, detail: decision.detail });
-      return;
+      return decision.code === 'circuitUnknown';
     }
     const { ramp, priceWei, promisedMs, bondWei, dueMs } = decided;
     const held = book.addPooled(job, { ramp, priceWei }, promisedMs!, dueMs);
-    if (!held) return;
+    if (!held) return false;
     memory.poolBonds.reserve(jobId, bondWei);
     held.ended.signal.addEventListener('abort', () => memory.poolBonds.release(jobId), { once: true });
     log('poolTaken', { jobId, circuitId: job.circuitId, dueMs, priceWei: priceWei.toString() });
     this.#options.onTaken();
+    return false;
   }
 
   #decide(job: JobView, requester: Address, money: Money) {

@@ -10,7 +10,7 @@ import { runAgent } from '#agent/main.js';
 import { sampleInput } from '#agent/proving/sampleInput.js';
 import { contentHashOf } from '#protocol/contentHash.js';
 import type { ChallengeView } from '#protocol/views.js';
-import { BLOCK_ID, committedCircuit, sampleSignals, slowProver, until } from './agentFixtures.js';
+import { BLOCK_ID, committedCircuit, jobOf, sampleSignals, slowProver, until } from './agentFixtures.js';
 import { type FakeCoordinator, Refusal, startFakeCoordinator } from './fakeCoordinator.js';
 
 const bytes = Buffer.from('an artifact');
@@ -121,6 +121,26 @@ describe('an agent that is new to a circuit', () => {
     challenge!.status = 'passed';
     await until(() => callsOf('placeBid').length === 1, 'a bid');
     expect(callsOf('requestChallenge')).toEqual([]);
+  });
+
+  it('comes back to what is in the pool when it has passed: no job is lost for having come too early', async () => {
+    const terms = { cause: 'unsold' as const, fromWei: (10n ** 18n).toString(), toWei: (10n ** 18n).toString() };
+    const pool = { ...terms, openedAtMs: Date.now(), atFault: [], commitments: [] };
+    const jobs = [0, 1].map((index) => jobOf(index, { circuitId: circuit.circuitId, status: 'pooled', pool }));
+    coordinator.handlers.listPool = () => ({ jobs });
+    coordinator.handlers.getJob = ({ params }) => jobs.find(({ jobId }) => jobId === params.jobId);
+    coordinator.handlers.getJobInput = () => {
+      if (challenge?.status !== 'passed') throw new Refusal('challengeNeeded');
+      return { inputHash: contentHashOf(sampleInput()), input: sampleInput() };
+    };
+    issue('received', Date.now() + 60_000);
+    start();
+    await until(() => events.includes('ready') && callsOf('listPool').length > 0, 'a look at the pool');
+    const before = callsOf('listChallenges').length;
+    await until(() => callsOf('listChallenges').length > before + 2, 'the challenge to go on');
+    expect(callsOf('getJobInput')).toEqual([]);
+    challenge!.status = 'passed';
+    await until(() => events.filter((event) => event === 'proofDelivered').length === 2, 'both');
   });
 
   it('tries again when a challenge has failed and would have been due', async () => {
