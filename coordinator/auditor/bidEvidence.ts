@@ -8,8 +8,11 @@ import type { Entry, EntryOf } from '#protocol/entries.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
 import { checkSigner } from '#protocol/signature.js';
 import { digestOf, type SigningDomain } from '#protocol/typedData.js';
-import type { Address, Hex } from '#protocol/units.js';
+import { type Address, blockIdOf, type Hex } from '#protocol/units.js';
 import { bidOrderFlaws } from './bidOrder.js';
+
+/** Findings kept: of a log that is wrong everywhere the first ones are enough. */
+const FINDINGS_MAX = 1_000;
 
 export type BidMisdeed = 'dropped' | 'added' | 'altered' | 'reordered' | 'late';
 
@@ -69,7 +72,8 @@ export class BidEvidence {
   private readonly byIndex = new Map<number, Watched[]>();
   private readonly byBid = new Map<string, Watched[]>();
   private readonly rounds = new Map<string, RoundLedger>();
-  private readonly cleared = new Set<string>();
+  /** Rounds that are over, of blocks that are not. */
+  private readonly cleared = new Map<Hex, Set<string>>();
   private domain: SigningDomain = { chainId: 0, coordinatorId: '0x' };
   private index = -1;
 
@@ -96,10 +100,7 @@ export class BidEvidence {
         this.shift(entry.gapMs);
         break;
       case 'blockWithdrawn':
-        for (const roundId of entry.roundIds) {
-          this.rounds.delete(roundId);
-          this.cleared.add(roundId);
-        }
+        for (const roundId of entry.roundIds) this.over(roundId);
         break;
       case 'bidPlaced':
         this.place(entry, entry.roundId, entry.prover, entry.commitment, 'receipt');
@@ -117,7 +118,8 @@ export class BidEvidence {
         this.clear(entry);
         break;
       case 'blockCompleted':
-        this.forget(entry.blockId);
+        // No round of it takes bids any more: memory follows open work.
+        this.cleared.delete(entry.blockId);
         break;
     }
   }
@@ -149,6 +151,7 @@ export class BidEvidence {
     explanation: string,
     shownBy: BidFinding['shownBy'] = 'log',
   ): void {
+    if (this.findings.length >= FINDINGS_MAX) return;
     this.findings.push({ misdeed, roundId, prover, entryIndex: this.index, explanation, shownBy });
   }
 
@@ -247,8 +250,9 @@ export class BidEvidence {
     this.note(sealing === 'receipt' ? 'bidPlaced' : 'bidCommitted', { roundId, prover, commitment });
     const round = this.rounds.get(roundId);
     if (!round) {
-      const why = this.cleared.has(roundId) ? 'its round had been cleared' : 'there is no such open round';
-      this.find(this.cleared.has(roundId) ? 'late' : 'added', roundId, prover, why);
+      const isOver = this.cleared.get(blockIdOf(roundId))?.has(roundId) === true;
+      const why = isOver ? 'its round had been cleared' : 'there is no such open round';
+      this.find(isOver ? 'late' : 'added', roundId, prover, why);
       return;
     }
     if (round.sealing !== sealing) this.find('added', roundId, prover, `the round is sealed by ${round.sealing}`);
@@ -318,13 +322,14 @@ export class BidEvidence {
     for (const { misdeed, prover, explanation } of bidOrderFlaws(round, entry)) {
       this.find(misdeed, roundId, prover, explanation);
     }
-    this.rounds.delete(roundId);
-    this.cleared.add(roundId);
+    this.over(roundId);
   }
 
-  /** No round of a completed block takes bids any more: memory follows open work. */
-  private forget(blockId: Hex): void {
-    for (let number = 0; this.cleared.delete(`${blockId}.r${number}`); number += 1);
+  /** An open round takes no bids any more. */
+  private over(roundId: string): void {
+    if (!this.rounds.delete(roundId)) return;
+    const blockId = blockIdOf(roundId);
+    this.cleared.set(blockId, (this.cleared.get(blockId) ?? new Set()).add(roundId));
   }
 
   /** Remembers where the log has a bid that there is a receipt for. */

@@ -1,16 +1,16 @@
 /** Reads what others serve or have put into a folder: never more than a limit, and always an end or a clear word why not. */
 import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
-/** Longest wait for a file to end, in milliseconds. */
+/** Longest wait for a file to end; of one that is read in pieces, for the next piece. In milliseconds. */
 const TIMEOUT_MS = 60_000;
 
 /** Asks for a URL. Redirects are not followed: they would lead an auditor anywhere. Throws Error when nothing answers. */
-export async function askFor(url: string): Promise<Response> {
+export async function askFor(url: string, signal = AbortSignal.timeout(TIMEOUT_MS)): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' });
+    answer = await fetch(url, { signal, redirect: 'manual' });
   } catch (error) {
     throw new Error(`${url} does not answer (${reasonOf(error)})`);
   }
@@ -42,24 +42,75 @@ export async function bodyOf(answer: Response, url: string, bytesMax: number): P
 }
 
 /**
+ * A file of any length in pieces, however long all of it takes, as long as a piece comes every `silenceMs`.
+ * Null when the answer is a no. How much of it is read is for whoever reads it. Throws Error, also later, when it breaks off.
+ */
+export async function piecesOf(url: string, silenceMs = TIMEOUT_MS): Promise<AsyncIterable<Uint8Array> | null> {
+  const silence = new AbortController();
+  const hush = () => silence.abort(new DOMException('silent for too long', 'TimeoutError'));
+  let timer = setTimeout(hush, silenceMs);
+  const answer = await askFor(url, silence.signal).catch((error: unknown) => {
+    clearTimeout(timer);
+    throw error;
+  });
+  if (!answer.ok || !answer.body) {
+    clearTimeout(timer);
+    await answer.body?.cancel();
+    return null;
+  }
+  const reader = answer.body.getReader();
+  return (async function* () {
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        clearTimeout(timer);
+        yield next.value;
+        timer = setTimeout(hush, silenceMs);
+      }
+    } catch (error) {
+      throw new Error(`${url} breaks off (${reasonOf(error)})`);
+    } finally {
+      clearTimeout(timer);
+      await reader.cancel().catch(() => undefined);
+    }
+  })();
+}
+
+/**
  * A file of a folder. Throws Error when it leads out of the folder, is no regular file (a pipe would never end), or is longer
  * than `bytesMax`; with the code of the system, such as ENOENT, when it cannot be opened.
  */
 export async function fileOf(folder: string, path: string, bytesMax: number): Promise<Uint8Array> {
+  const { file, size } = await openWithin(folder, path);
+  try {
+    if (size > bytesMax) throw new Error(`${join(folder, path)} is longer than ${bytesMax} bytes`);
+    return new Uint8Array(await file.readFile());
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file of a folder in pieces; null when it is not there. Throws as {@link fileOf} does. */
+export async function filePiecesOf(folder: string, path: string): Promise<AsyncIterable<Uint8Array> | null> {
+  try {
+    const { file } = await openWithin(folder, path);
+    return file.createReadStream();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function openWithin(folder: string, path: string): Promise<{ file: FileHandle; size: number }> {
   const full = join(folder, path);
   const [root, real] = [await realpath(folder), await realpath(full)];
   if (!real.startsWith(root.endsWith(sep) ? root : `${root}${sep}`))
     throw new Error(`${full} leads out of the folder, to ${real}`);
   const { O_RDONLY, O_NONBLOCK = 0 } = constants;
   const file = await open(real, O_RDONLY | O_NONBLOCK);
-  try {
-    const { size } = await file.stat().then((stat) => (stat.isFile() ? stat : { size: -1 }));
-    if (size < 0) throw new Error(`${full} is no file`);
-    if (size > bytesMax) throw new Error(`${full} is longer than ${bytesMax} bytes`);
-    return new Uint8Array(await file.readFile());
-  } finally {
-    await file.close();
-  }
+  const stat = await file.stat();
+  if (stat.isFile()) return { file, size: stat.size };
+  await file.close();
+  throw new Error(`${full} is no file`);
 }
 
 /** What a failed fetch says: the code of the system where there is one. */

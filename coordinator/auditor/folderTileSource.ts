@@ -1,8 +1,8 @@
 /** A folder that `understudy export` wrote, or any copy of a log's static files, as a source of tiles. */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryBundlePath } from '#protocol/log/tiles.js';
-import { fileOf } from './boundedRead.js';
+import { fileOf, filePiecesOf } from './boundedRead.js';
 import { MIRROR_PATHS } from './mirrorLog.js';
 import { LOG_FILE_BYTES_MAX, logPrefix, type TileSource } from './tileSource.js';
 
@@ -27,10 +27,7 @@ export function folderTileSource(folder: string, number = 0): TileSource {
     },
     bundle: (bundle) => read(entryBundlePath(bundle), bundleMax),
     longEntry: (sha256) => read(MIRROR_PATHS.entry(sha256), longMax),
-    artifact: async (sha256) => {
-      const path = join(folder, MIRROR_PATHS.blob(sha256));
-      return existsSync(path) ? createReadStream(path) : null;
-    },
+    artifact: (sha256) => filePiecesOf(folder, MIRROR_PATHS.blob(sha256)),
     next: async () => {
       const path = join(folder, logPrefix(number + 1), MIRROR_PATHS.checkpoint);
       return existsSync(path) ? folderTileSource(folder, number + 1) : null;

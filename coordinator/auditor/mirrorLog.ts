@@ -2,17 +2,18 @@
  * Copies a market's logs into a folder: tiles, entry bundles, long entries, artifacts and the checkpoint, laid out as they are
  * served. Every byte is checked on the way, and what is there already is not fetched again.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import { readEntryText } from '#protocol/entryText.js';
 import { decodeEntryBundle } from '#protocol/log/entryBundle.js';
 import { isNamedBy, stubOf } from '#protocol/log/logLeaf.js';
 import { appendLeaf, emptyFrontier, leafHash, rootOf, type TreeNode } from '#protocol/log/merkleTree.js';
 import { encodeTile, entryBundlePath, TILE_HEIGHT, TILE_WIDTH, tilePath } from '#protocol/log/tiles.js';
 import type { LogView } from '#protocol/logLink.js';
-import { logPrefix, type TileSource } from './tileSource.js';
+import { fileOf } from './boundedRead.js';
+import { copyArtifact, type NamedArtifact } from './copyArtifact.js';
+import { LOG_FILE_BYTES_MAX, logPrefix, type TileSource } from './tileSource.js';
 import { checkpointFlaw, claimedSize, firstEntryFlaw } from './walkLog.js';
 
 export interface MirrorOptions {
@@ -49,7 +50,7 @@ export const MIRROR_PATHS = {
  * @throws MirrorError; the checkpoint of the log that is not good is then still the one of before
  */
 export async function mirrorLog(source: TileSource, folder: string, options: MirrorOptions): Promise<MirrorReport> {
-  const artifacts = new Set<string>();
+  const artifacts = new Map<string, NamedArtifact>();
   const logs: CopiedLog[] = [];
   for (let log: TileSource | null = source; log; ) {
     const next: TileSource | null = (await log.next?.()) ?? null;
@@ -59,8 +60,9 @@ export async function mirrorLog(source: TileSource, folder: string, options: Mir
     log = next;
   }
   const missing: string[] = [];
-  for (const sha256 of options.artifacts ? artifacts : []) {
-    if (!(await copyArtifact(source, folder, sha256))) missing.push(sha256);
+  for (const artifact of options.artifacts ? artifacts.values() : []) {
+    const path = join(folder, MIRROR_PATHS.blob(artifact.sha256));
+    if (!existsSync(path) && !(await copyArtifact(source, path, artifact))) missing.push(artifact.sha256);
   }
   write(join(folder, MIRROR_PATHS.logs), Buffer.from(JSON.stringify({ logs: listOf(logs) })));
   const { firstIndex, size } = logs.at(-1)!;
@@ -78,8 +80,8 @@ interface CopiedLog {
 
 interface Copying {
   options: MirrorOptions;
-  /** SHA-256 of the files that registered circuits name, added to here. */
-  artifacts: Set<string>;
+  /** The files that registered circuits name, by their SHA-256, added to here. */
+  artifacts: Map<string, NamedArtifact>;
   before: CopiedLog | null;
 }
 
@@ -88,8 +90,8 @@ async function copyLog(source: TileSource, folder: string, copying: Copying): Pr
   const cosigned = (await source.cosigned?.()) ?? null;
   const note = await source.checkpoint();
   const size = claimedSize(note);
-  const before = join(folder, MIRROR_PATHS.checkpoint);
-  if (existsSync(before) && claimedSize(readFileSync(before, 'utf8')) > size) {
+  const kept = await readIfThere(folder, MIRROR_PATHS.checkpoint, LOG_FILE_BYTES_MAX.note);
+  if (kept && claimedSize(kept.toString('utf8')) > size) {
     throw new MirrorError(`the log has ${size} entries; ${folder} holds a checkpoint of more: it was rolled back`);
   }
   const firstIndex = last ? last.firstIndex + last.size : 0;
@@ -100,12 +102,11 @@ async function copyLog(source: TileSource, folder: string, copying: Copying): Pr
     const width = Math.min(TILE_WIDTH, size - frontier.size);
     const leaves = await bundleOf(source, folder, frontier.size / TILE_WIDTH, width);
     for (const leaf of leaves) {
-      const entry = parseEntry(JSON.parse(await entryOf(source, folder, leaf)));
+      const { entry, flaw } = readEntryText(await entryOf(source, folder, leaf));
+      if (!entry) throw new MirrorError(`entry ${firstIndex + frontier.size} is ${flaw}`);
       first ??= entry;
       newest = entry;
-      if (entry.type === 'circuitRegistered') {
-        for (const { sha256 } of [entry.wasm, entry.zkey]) artifacts.add(sha256.slice('0x'.length));
-      }
+      noteArtifacts(artifacts, entry);
       const grown = appendLeaf(frontier, leafHash(leaf));
       frontier = grown.frontier;
       tiles.take(grown.completed);
@@ -118,7 +119,7 @@ async function copyLog(source: TileSource, folder: string, copying: Copying): Pr
   if (flaw || !named) throw new MirrorError(`${flaw}. Was ${folder} made from another log?`);
   tiles.end();
   if (cosigned !== null) write(join(folder, MIRROR_PATHS.cosigned), Buffer.from(cosigned));
-  write(before, Buffer.from(note));
+  write(join(folder, MIRROR_PATHS.checkpoint), Buffer.from(note));
   return { firstIndex, size, root, first: named, isClosed: newest?.type === 'logClosed' };
 }
 
@@ -134,12 +135,27 @@ function listOf(logs: readonly CopiedLog[]): LogView[] {
   });
 }
 
+/** Takes note of the files of a circuit that an entry registers; what is named twice, with its larger size. */
+export function noteArtifacts(artifacts: Map<string, NamedArtifact>, entry: Entry): void {
+  if (entry.type !== 'circuitRegistered') return;
+  for (const named of [entry.wasm, entry.zkey]) {
+    const sha256 = named.sha256.slice('0x'.length);
+    artifacts.set(sha256, { sha256, bytes: Math.max(named.bytes, artifacts.get(sha256)?.bytes ?? 0) });
+  }
+}
+
+/** A file of the folder, which somebody else may have made; null when it is not there. Throws as {@link fileOf} does. */
+async function readIfThere(folder: string, path: string, bytesMax: number): Promise<Buffer | null> {
+  return existsSync(join(folder, path)) ? Buffer.from(await fileOf(folder, path, bytesMax)) : null;
+}
+
 async function bundleOf(source: TileSource, folder: string, index: number, width: number): Promise<Uint8Array[]> {
-  const path = join(folder, entryBundlePath({ index, width }));
-  const bytes = existsSync(path) ? new Uint8Array(readFileSync(path)) : await source.bundle({ index, width });
+  const path = entryBundlePath({ index, width });
+  const kept = await readIfThere(folder, path, LOG_FILE_BYTES_MAX.bundle);
+  const bytes = kept ? new Uint8Array(kept) : await source.bundle({ index, width });
   const leaves = decodeEntryBundle(bytes, width);
   if (!leaves) throw new MirrorError(`entry bundle ${index} does not hold ${width} entries`);
-  write(path, bytes);
+  if (!kept) write(join(folder, path), bytes);
   return leaves;
 }
 
@@ -148,36 +164,12 @@ async function entryOf(source: TileSource, folder: string, leaf: Uint8Array): Pr
   const text = Buffer.from(leaf).toString('utf8');
   const stub = stubOf(text);
   if (!stub) return text;
-  const path = join(folder, MIRROR_PATHS.entry(stub.sha256));
-  const bytes = existsSync(path) ? new Uint8Array(readFileSync(path)) : await source.longEntry(stub.sha256);
+  const path = MIRROR_PATHS.entry(stub.sha256);
+  const kept = await readIfThere(folder, path, LOG_FILE_BYTES_MAX.longEntry);
+  const bytes = kept ? new Uint8Array(kept) : await source.longEntry(stub.sha256);
   if (!isNamedBy(stub, bytes)) throw new MirrorError(`the long entry ${stub.sha256} has another hash or length`);
-  write(path, bytes);
+  if (!kept) write(join(folder, path), bytes);
   return Buffer.from(bytes).toString('utf8');
-}
-
-/** @returns false when the source does not have it */
-async function copyArtifact(source: TileSource, folder: string, sha256: string): Promise<boolean> {
-  const path = join(folder, MIRROR_PATHS.blob(sha256));
-  if (existsSync(path)) return true;
-  const pieces = await source.artifact(sha256);
-  if (!pieces) return false;
-  mkdirSync(dirname(path), { recursive: true });
-  const hash = createHash('sha256');
-  const file = await open(`${path}.new`, 'w');
-  try {
-    for await (const piece of pieces) {
-      hash.update(piece);
-      await file.write(piece);
-    }
-  } finally {
-    await file.close();
-  }
-  if (hash.digest('hex') !== sha256) {
-    rmSync(`${path}.new`);
-    throw new MirrorError(`the artifact served as ${sha256} has another hash`);
-  }
-  renameSync(`${path}.new`, path);
-  return true;
 }
 
 /** Writes tiles when they are full, and the partial ones at the end. */
@@ -212,10 +204,12 @@ class TileWriter {
   }
 }
 
-/** Writes a file that is whole whenever it is there. */
+/** Writes a file that is whole whenever it is there. What stands in its place and is no file is not opened. */
 function write(path: string, bytes: Uint8Array): void {
-  if (existsSync(path) && Buffer.from(readFileSync(path)).equals(bytes)) return;
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there?.isFile() && there.size === bytes.length && readFileSync(path).equals(bytes)) return;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.new`, bytes);
+  rmSync(`${path}.new`, { force: true });
+  writeFileSync(`${path}.new`, bytes, { flag: 'wx' });
   renameSync(`${path}.new`, path);
 }

@@ -3,7 +3,7 @@ import { ENTRY_BYTES_MAX, LENGTH_BYTES } from '#protocol/log/entryBundle.js';
 import { LONG_ENTRY_BYTES_MAX } from '#protocol/log/logLeaf.js';
 import { NOTE_BYTES_MAX } from '#protocol/log/signedNote.js';
 import { type EntryBundle, entryBundlePath, TILE_WIDTH } from '#protocol/log/tiles.js';
-import { askFor, bodyOf } from './boundedRead.js';
+import { askFor, bodyOf, piecesOf } from './boundedRead.js';
 
 /** The static files of a log. What a source gives is checked by whoever reads it. */
 export interface TileSource {
@@ -33,6 +33,9 @@ export const LOG_FILE_BYTES_MAX = {
   longEntry: LONG_ENTRY_BYTES_MAX,
 } as const;
 
+/** Answers of servers that have no such file; of some that hand out folders also where nobody may see what there is. */
+const NOTHING_THERE: ReadonlySet<number> = new Set([403, 404, 410]);
+
 /** Reads the log of a coordinator. @param number - which log of the market, from 0; throws Error when it does not answer */
 export function httpTileSource(baseUrl: string, number = 0): TileSource {
   const root = baseUrl.replace(/\/+$/, '');
@@ -55,14 +58,15 @@ export function httpTileSource(baseUrl: string, number = 0): TileSource {
     },
     bundle: (bundle) => read(`${log}${entryBundlePath(bundle)}`, bundleMax),
     longEntry: (sha256) => read(`${log}entry/${sha256}`, longMax),
-    artifact: async (sha256) => {
-      const answer = await askFor(`${root}/v1/artifacts/0x${sha256}`);
-      return answer.ok ? (answer.body as AsyncIterable<Uint8Array>) : null;
-    },
+    artifact: (sha256) => piecesOf(`${root}/v1/artifacts/0x${sha256}`),
     next: async () => {
-      const answer = await askFor(`${root}/log/${logPrefix(number + 1)}checkpoint`);
+      const url = `${root}/log/${logPrefix(number + 1)}checkpoint`;
+      const answer = await askFor(url);
       await answer.body?.cancel();
-      return answer.ok ? httpTileSource(baseUrl, number + 1) : null;
+      if (answer.ok) return httpTileSource(baseUrl, number + 1);
+      if (NOTHING_THERE.has(answer.status)) return null;
+      // Whoever took this for an end would pass a log over.
+      throw new Error(`${url} answers ${answer.status}: whether another log follows cannot be told`);
     },
   };
 }

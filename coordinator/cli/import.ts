@@ -1,7 +1,6 @@
 /** `understudy import`: carries a market on from an export, under another operator's key. */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -11,15 +10,18 @@ import { beginImport, endImport } from '#journal/importMark.js';
 import { importMarket } from '#journal/importMarket.js';
 import { applyMigrations } from '#journal/migrate.js';
 import { FIRST_KEY_FILE, openOperatorKey } from '#journal/operatorKey.js';
+import type { Entry } from '#protocol/entries.js';
 import { createVerifierPool } from '#verifier/verifierPool.js';
 import { LogAudit } from '../auditor/auditLog.js';
 import type { AuditReport } from '../auditor/auditReport.js';
+import { copyArtifact, type NamedArtifact } from '../auditor/copyArtifact.js';
 import { folderTileSource } from '../auditor/folderTileSource.js';
-import { MIRROR_PATHS } from '../auditor/mirrorLog.js';
+import { noteArtifacts } from '../auditor/mirrorLog.js';
 import { tileLogSource } from '../auditor/tileLogSource.js';
 import { claimedSize, LOG_PAGE, type LogSource } from '../auditor/walkLog.js';
 import { reportLines } from './auditReport.js';
 import { runProgram } from './commandLine.js';
+import { plainText } from './plainText.js';
 import { ProgressBar } from './progressBar.js';
 
 const EXAMPLES = `
@@ -63,7 +65,8 @@ async function begin(folder: string | undefined, { origin, dataDir, newKeyOnly }
   if (folder === undefined || !existsSync(folder)) {
     throw new Error('name the folder that "understudy export" wrote');
   }
-  const report = await audit(folder);
+  const artifacts = new Map<string, NamedArtifact>();
+  const report = await audit(folder, artifacts);
   if (!report.ok) {
     for (const line of reportLines(report, { sample: 1, seconds: 0 })) console.log(line);
     console.log('nothing was imported');
@@ -72,7 +75,7 @@ async function begin(folder: string | undefined, { origin, dataDir, newKeyOnly }
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   if (!beginImport(dataDir)) throw new Error(`${dataDir} is not empty: name a new folder, so that nothing is lost`);
   const size = await fold(folder, dataDir, origin, report);
-  await copyArtifacts(folder, join(dataDir, 'artifacts'));
+  await copyArtifacts(folder, join(dataDir, 'artifacts'), artifacts);
   endImport(dataDir);
   const before = report.logs.at(-1)!;
   console.log(`${size} entries are in ${dataDir}; the market goes on as ${origin}, behind ${before.origin}`);
@@ -82,13 +85,14 @@ async function begin(folder: string | undefined, { origin, dataDir, newKeyOnly }
   return 0;
 }
 
-/** Everything that an audit checks: nothing of an export is believed. */
-async function audit(folder: string): Promise<AuditReport> {
+/** Everything that an audit checks: nothing of an export is believed. @param artifacts - files of circuits, added to here */
+async function audit(folder: string, artifacts: Map<string, NamedArtifact>): Promise<AuditReport> {
   const threads = availableParallelism();
   const verifier = createVerifierPool({ threads });
   const bar = new ProgressBar(process.stderr);
   const onProgress = (done: number, size: number) => bar.show(done / size, `checking, ${done} of ${size} entries`);
-  const log = new LogAudit(tileLogSource(folderTileSource(folder)), { verifier, threads, onProgress });
+  const onEntry = (entry: Entry) => noteArtifacts(artifacts, entry);
+  const log = new LogAudit(tileLogSource(folderTileSource(folder)), { verifier, threads, onProgress, onEntry });
   try {
     return await log.run();
   } finally {
@@ -131,21 +135,18 @@ async function* pagesOf(first: LogSource, { logs }: AuditReport): AsyncGenerator
   }
 }
 
-/** Files of circuits; one whose content is not what its name says is left out, and said. */
-async function copyArtifacts(folder: string, shelf: string): Promise<void> {
-  const blobs = join(folder, MIRROR_PATHS.blob(''));
+/** Files of circuits that the log names; one that is missing or another file than the log says is left out, and said. */
+async function copyArtifacts(folder: string, shelf: string, artifacts: Map<string, NamedArtifact>): Promise<void> {
+  const source = folderTileSource(folder);
   await mkdir(shelf, { recursive: true, mode: 0o700 });
-  for (const name of existsSync(blobs) ? await readdir(blobs) : []) {
-    if (!/^[0-9a-f]{64}$/.test(name)) continue;
-    await copyFile(join(blobs, name), join(shelf, name));
-    if ((await hashOf(join(shelf, name))) === name) continue;
-    await rm(join(shelf, name));
-    console.log(`the artifact ${name} of the export has another hash, and is left out`);
+  for (const artifact of artifacts.values()) {
+    const { sha256 } = artifact;
+    try {
+      if (await copyArtifact(source, join(shelf, sha256), artifact)) continue;
+      console.log(`the artifact ${sha256} is not in the export: put the file into ${shelf} under this name`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      console.log(`the artifact ${sha256} is left out: ${plainText(error.message)}`);
+    }
   }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(file)) hash.update(piece);
-  return hash.digest('hex');
 }

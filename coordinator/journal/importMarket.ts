@@ -8,7 +8,8 @@ import { evolve } from '#market/evolve.js';
 import { opensLog } from '#market/logTrees.js';
 import { emptyState, forgetCompleted } from '#market/state.js';
 import type { WakeUp } from '#market/wakeUps.js';
-import { type Entry, parseEntry } from '#protocol/entries.js';
+import type { Entry } from '#protocol/entries.js';
+import { readEntryText } from '#protocol/entryText.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import { formatSignedNote, parseSignedNote } from '#protocol/log/signedNote.js';
 import { readHead } from './loadState.js';
@@ -68,7 +69,11 @@ class ImportFold {
   /** Writes a page of entries with everything that they lead to. */
   async take(client: PoolClient, leaves: readonly string[]): Promise<void> {
     const writes = noWrites(nothingTouched());
-    for (const leaf of leaves) this.append(parseEntry(JSON.parse(leaf)), leaf, writes);
+    for (const leaf of leaves) {
+      const { entry, flaw } = readEntryText(leaf);
+      if (!entry) throw new ImportError(`entry ${this.state.size} is ${flaw}`);
+      this.append(entry, leaf, writes);
+    }
     await this.write(client, writes);
   }
 

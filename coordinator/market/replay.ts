@@ -4,7 +4,8 @@
  * zkProofs are handed to the caller, because checking them is slow and not for this thread.
  */
 
-import { type Entry, type EntryOf, parseEntry } from '#protocol/entries.js';
+import type { Entry, EntryOf } from '#protocol/entries.js';
+import { readEntryText } from '#protocol/entryText.js';
 import { canonicalJson } from '#protocol/log/canonicalJson.js';
 import type { Messages, MessageType } from '#protocol/messages.js';
 import type { Parameters } from '#protocol/parameters.js';
@@ -123,14 +124,9 @@ export class Replay {
 
   /** Takes the next entry as the log has it; says in a sentence what is wrong with it, null when nothing is. */
   pushLeaf(leaf: string): string | null {
-    const at = this.state.size;
-    try {
-      const entry = parseEntry(JSON.parse(leaf));
-      if (canonicalJson(entry) !== leaf) return `entry ${at} is not written canonically`;
-      if (this.push(entry)) return null;
-    } catch (error) {
-      return `entry ${at} is not an entry: ${error instanceof Error ? error.message : error}`;
-    }
+    const { entry, flaw } = readEntryText(leaf);
+    if (!entry) return `entry ${this.state.size} is ${flaw}`;
+    if (this.push(entry)) return null;
     const { index, type, explanation } = this.divergence!;
     return `entry ${index} (${type}): ${explanation}`;
   }

@@ -1,7 +1,16 @@
 /** What an auditor is served may be anything: each of these ends with a clear word and exit code 1 or 2, and none hangs. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { devNull, tmpdir } from 'node:os';
@@ -9,6 +18,8 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogAudit } from '#auditor/auditLog.js';
+import { piecesOf } from '#auditor/boundedRead.js';
+import { copyArtifact } from '#auditor/copyArtifact.js';
 import { folderTileSource } from '#auditor/folderTileSource.js';
 import { tileLogSource } from '#auditor/tileLogSource.js';
 import { httpTileSource, type TileSource } from '#auditor/tileSource.js';
@@ -36,7 +47,7 @@ beforeAll(async () => {
   clean = writeLog(honest);
   home = mkdtempSync(join(tmpdir(), 'understudy-hostile-'));
   server = createServer((request, reply) => {
-    const path = request.url!.slice('/log/'.length);
+    const path = request.url!.replace(/^\/log\/|^\//, '');
     const [answer, bytes] = [instead.get(path), clean.get(path)];
     if (answer) answer(reply);
     else reply.writeHead(bytes ? 200 : 404).end(bytes);
@@ -267,4 +278,96 @@ describe('a folder in which', () => {
     symlinkSync(join(folder, 'kept'), join(folder, BUNDLE));
     expect(await said(folderTileSource(folder))).toBe('good');
   });
+});
+
+describe('an artifact', () => {
+  const content = Buffer.from('a witness generator');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const PATH = `v1/artifacts/0x${sha256}`;
+  const copied = () => join(home, 'shelf', sha256);
+
+  /** What copying it comes to; what was written must be whole or nothing. */
+  async function saidOfCopy(source: TileSource): Promise<string> {
+    rmSync(join(home, 'shelf'), { recursive: true, force: true });
+    const copy = copyArtifact(source, copied(), { sha256, bytes: content.length });
+    const outcome = await copy.then(String, (error: Error) => error.message);
+    const left = existsSync(join(home, 'shelf')) ? readdirSync(join(home, 'shelf')) : [];
+    expect(left).toEqual(outcome === 'true' ? [sha256] : []);
+    return outcome;
+  }
+
+  it.each<[string, Answer, RegExp]>([
+    ['is copied', (reply) => reply.end(content), /^true$/],
+    ['is not there', (reply) => reply.writeHead(404).end(), /^false$/],
+    ['never ends', endless, /has more than its 19 bytes/],
+    ['is another file', (reply) => reply.end(Buffer.alloc(19)), /has another hash/],
+    ['is too short', (reply) => reply.end(content.subarray(1)), /has another hash/],
+    [
+      'breaks off',
+      (reply) => reply.writeHead(200, { 'content-length': 19 }).write('a', () => reply.destroy()),
+      /breaks off/,
+    ],
+  ])('that is served and %s is told so', async (_what, answer, words) => {
+    instead.clear();
+    instead.set(PATH, answer);
+    expect(await saidOfCopy(httpTileSource(url))).toMatch(words);
+  });
+
+  it('that falls silent is given up, and one that comes slowly is not', async () => {
+    const waiting = ['a', 'b', 'c'];
+    // Far from the silence that is allowed for, and longer than it in all.
+    const slow: Answer = (reply) => {
+      const next = waiting.shift();
+      if (next === undefined) reply.end();
+      else reply.write(next, () => setTimeout(() => slow(reply), 2_000));
+    };
+    instead.clear();
+    instead.set(PATH, slow);
+    const read = async (silenceMs: number) => {
+      let text = '';
+      for await (const piece of (await piecesOf(`${url}/${PATH}`, silenceMs))!) text += Buffer.from(piece).toString();
+      return text;
+    };
+    expect(await read(4_000)).toBe('abc');
+    instead.set(PATH, (reply) => void reply.write('a'));
+    await expect(read(300)).rejects.toThrow(/breaks off/);
+    instead.set(PATH, () => undefined);
+    await expect(piecesOf(`${url}/${PATH}`, 300)).rejects.toThrow(/does not answer/);
+  });
+
+  it.each<[string, (file: string) => void, RegExp]>([
+    ['is copied', (file) => writeFileSync(file, content), /^true$/],
+    ['is missing', () => undefined, /^false$/],
+    ['leads elsewhere', (file) => symlinkSync(join(home, 'elsewhere'), file), /leads out of the folder/],
+    ['leads to a device', (file) => symlinkSync('/dev/zero', file), /leads out of the folder/],
+    ['is a pipe', (file) => execFileSync('mkfifo', [file]), /is no file/],
+    ['is a folder', (file) => mkdirSync(file), /is no file|EISDIR/],
+    ['is too long', (file) => writeFileSync(file, Buffer.alloc(1_000_000)), /has more than its 19 bytes/],
+    ['is another file', (file) => writeFileSync(file, Buffer.alloc(19)), /has another hash/],
+  ])('of a folder that %s is told so', async (what, put, words) => {
+    writeFileSync(join(home, 'elsewhere'), content);
+    const folder = folderOf(createHash('sha256').update(`artifact ${what}`).digest('hex').slice(0, 8), clean);
+    mkdirSync(join(folder, 'blobs'));
+    put(join(folder, 'blobs', sha256));
+    expect(await saidOfCopy(folderTileSource(folder))).toMatch(words);
+  });
+
+  it('is written to no place that somebody has laid in its way', async () => {
+    const victim = join(home, 'victim');
+    writeFileSync(victim, 'kept');
+    mkdirSync(join(home, 'laid'));
+    symlinkSync(victim, join(home, 'laid', `${sha256}.new`));
+    instead.clear();
+    instead.set(PATH, (reply) => reply.end(content));
+    const path = join(home, 'laid', sha256);
+    expect(await copyArtifact(httpTileSource(url), path, { sha256, bytes: content.length })).toBe(true);
+    expect([readFileSync(victim, 'utf8'), readFileSync(path)]).toEqual(['kept', content]);
+  });
+});
+
+it('a next log that cannot be asked for is no end of the market', async () => {
+  expect(await saidOf({ '1/checkpoint': (reply) => reply.writeHead(503).end() })).toMatch(
+    /^unreadable: .*1\/checkpoint answers 503: whether another log follows cannot be told/,
+  );
+  expect(await saidOf({ '1/checkpoint': (reply) => reply.writeHead(403).end() })).toBe('good');
 });
