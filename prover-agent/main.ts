@@ -117,18 +117,27 @@ interface Entered {
   startedMs: number;
 }
 
+/** What is aborted when another agent has taken this one's place, with the reason. */
+function replacement(session: Session, log: RunAgentOptions['log']) {
+  const replaced = new AbortController();
+  const onReplaced = (refusal: RejectedError) => {
+    if (!replaced.signal.aborted) log('replaced', { reason: refusal.message });
+    replaced.abort(new KeyInUseError(keyInUseText(session, refusal)));
+  };
+  return { replaced, onReplaced };
+}
+
 /** Bids and proves until the signal is aborted, or another agent has taken this one's place. */
 async function work(config: AgentConfig, options: RunAgentOptions, entered: Entered): Promise<void> {
-  const { log, signal, watched = null } = options;
+  const { log, signal } = options;
   const { session, passed, circuits, closing, startedMs } = entered;
   const live = new LiveSettings(config);
-  if (watched) watchSettings(watched, { live, log, signal: closing.signal });
+  if (options.watched) watchSettings(options.watched, { live, log, signal: closing.signal });
   const measurements = new Measurements(agentPaths(config.dataDir).measurements);
   const times = new ProvingTimes(agentPaths(config.dataDir).provingTimes);
-  const { slots } = config;
   const book = new JobBook(session.address);
   const onNews = () => heartbeat.tellNews();
-  const parts = { session, book, circuits, measurements, times, slots, log, signal: closing.signal };
+  const parts = { session, book, circuits, measurements, times, slots: config.slots, log, signal: closing.signal };
   const rest = new IdleRest({ ...parts, restAfterMs: config.restAfterMs });
   const runner = new JobRunner({ ...parts, onStage: onNews, isComing: (id) => shelf.isComing(id) });
   const onPassed = () => void agent.catchUp();
@@ -138,7 +147,7 @@ async function work(config: AgentConfig, options: RunAgentOptions, entered: Ente
     session,
     pricing: () => live.current,
     memory,
-    slots,
+    slots: config.slots,
     log,
     circuitName: (id: string) => circuits.get(id)?.name ?? null,
     promisedMs: (id: string) => measurements.promisedMs(circuits.get(id)?.setting ?? null),
@@ -148,8 +157,8 @@ async function work(config: AgentConfig, options: RunAgentOptions, entered: Ente
     onBid: (id: string) => rest.wake(id),
     signal,
   };
-  let isAtWork = false;
   const { bidder, opener } = openBidding(bidderParts, agentPaths(config.dataDir));
+  let isAtWork = false;
   const shelf = new CircuitShelf({
     ...{ config, session, circuits, measurements, challenges, log, signal },
     fetch: options.fetch ?? fetch,
@@ -165,15 +174,12 @@ async function work(config: AgentConfig, options: RunAgentOptions, entered: Ente
   const standing = new Standing(session, log, closing.signal);
   const agentParts = { session, book, runner, bidder, opener, pool, memory, standing, log, onCircuit, onNews };
   const agent = new Agent({ ...agentParts, signal: closing.signal });
-  const replaced = new AbortController();
+  const { replaced, onReplaced } = replacement(session, log);
   const heartbeat = new Heartbeat({
     ...parts,
     jobs: () => agent.heartbeatJobs(),
     onDropped: (jobIds) => agent.drop(jobIds, 'heartbeat'),
-    onReplaced: (refusal) => {
-      if (!replaced.signal.aborted) log('replaced', { reason: refusal.message });
-      replaced.abort(new KeyInUseError(keyInUseText(session, refusal)));
-    },
+    onReplaced,
   });
   // An agent that comes back keeps its leases while it gets ready.
   await agent.takeDues();
