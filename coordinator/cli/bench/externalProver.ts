@@ -16,6 +16,8 @@ import { type AtEnd, temporaryHome } from './temporary.js';
 
 /** Jobs of the example block that goes through the market. */
 const JOBS = 4;
+/** Runs of the program alone, for what its process takes. */
+const PROCESSES = 9;
 /** Where the program notes what it took; see preparedProver.ts. */
 const TIMES_FILE = 'times.txt';
 
@@ -27,7 +29,7 @@ const PREPARED_PROVER = fileURLToPath(new URL('./preparedProver.js', import.meta
 export interface ExternalCost {
   /** Of each zkProof: all but the witness and a program that copies a file, in milliseconds. */
   aloneMs: number[];
-  /** Mean of a market's jobs: from one to the next, without witness and program, in milliseconds. */
+  /** Mean of a market's jobs: from one to the next, without witness and the program's process, in milliseconds. */
   inMarketMs: number;
   witnessMs: number;
   /** Processor time of this process for one zkProof, without its witness: what other work disturbs least. */
@@ -124,12 +126,33 @@ async function measureInMarket(atEnd: AtEnd, home: string, blocks: number): Prom
   const witnessMs = turns.reduce((total, one) => total + one.witnessMs, 0) / turns.length;
   const programMs = programTimes(known).slice(-blocks * JOBS);
   const bareMs = programMs.reduce((total, ms) => total + ms, 0) / programMs.length;
-  const parts = [`a turn ${turnMs.toFixed(1)} ms`, `witness ${witnessMs.toFixed(1)}`, `program ${bareMs.toFixed(1)}`];
-  console.log(`in the market, mean of ${turns.length}: ${parts.join(', ')}`);
-  return turnMs - witnessMs - bareMs;
+  const processMs = await processCost(home, known);
+  const parts = { 'a turn': turnMs, witness: witnessMs, program: bareMs, 'its process': processMs };
+  const words = Object.entries(parts).map(([name, ms]) => `${name} ${ms.toFixed(1)}`);
+  console.log(`in the market, mean of ${turns.length}, in ms: ${words.join(', ')}`);
+  return turnMs - witnessMs - bareMs - processMs;
 }
 
-/** What the program says that it took, oldest first, in milliseconds: what its start and end take beside is the agent's. */
+/** What a process of the program takes before it begins to count and after it has, called by nobody's agent; milliseconds. */
+async function processCost(home: string, known: string): Promise<number> {
+  const { wasm, zkey } = circuitFiles();
+  const generator = new GuardedWitness(sharedBytes(readFileSync(wasm)), WITNESS_LIMITS);
+  const witness = join(home, 'sample.wtns');
+  writeFileSync(witness, await generator.generate(sampleInput()));
+  await generator.close();
+  const costs: number[] = [];
+  for (let turn = -1; turn < PROCESSES; turn += 1) {
+    const startedMs = performance.now();
+    const args = [PREPARED_PROVER, known, zkey, witness, join(home, 'sample.out.json')];
+    await once(spawn(process.execPath, args, { stdio: 'ignore' }), 'exit');
+    const wholeMs = performance.now() - startedMs;
+    // The first one makes the zkProof.
+    if (turn >= 0) costs.push(wholeMs - programTimes(known).at(-1)!);
+  }
+  return median(costs);
+}
+
+/** What the program says that it took, oldest first, in milliseconds. */
 function programTimes(known: string): number[] {
   return readFileSync(join(known, TIMES_FILE), 'utf8').trim().split('\n').map(Number);
 }
