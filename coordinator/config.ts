@@ -75,6 +75,8 @@ export const coordinatorConfigSchema = z.strictObject({
   cosigners: z.array(cosignerSchema).max(COSIGNERS_MAX).default([]),
   /** Log what each busy period has cost this process: event loop delay and memory. See processMetrics.ts. */
   metrics: z.boolean().default(false),
+  /** Serve Prometheus metrics on this port of 127.0.0.1; 0 chooses a free one. */
+  metricsPort: z.int().min(0).max(65_535).optional(),
   /** Take clients' addresses from x-forwarded-for: only behind a proxy that sets it. */
   trustProxy: z.boolean().default(false),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

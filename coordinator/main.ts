@@ -25,6 +25,7 @@ import { openSecretFile } from '#journal/secretFile.js';
 import type { WakeUp } from '#market/wakeUps.js';
 import { DEFAULT_PARAMETERS, parametersFlaw, parametersSchema } from '#protocol/parameters.js';
 import type { Hex } from '#protocol/units.js';
+import { createBalanceRooter } from '#queue/balanceRooter.js';
 import { type BellQueue, createBellQueue } from '#queue/bellQueue.js';
 import { startChallengeJudge } from '#queue/challengeJudge.js';
 import { type Cosigning, startCosigning } from '#queue/cosigning.js';
@@ -33,6 +34,7 @@ import { startLeaseMonitor } from '#queue/leaseMonitor.js';
 import { createRoundCloser } from '#queue/roundCloser.js';
 import { startWakeUps, type WakeUpService } from '#queue/wakeUpService.js';
 import { startWitnessJudge } from '#queue/witnessJudge.js';
+import type { ChainClient } from '#settlement/chainClient.js';
 import type { SettlementService } from '#settlement/settlementService.js';
 import { type CircuitChecker, createCircuitChecker } from '#verifier/circuitChecker.js';
 import { createVerifierPool, type VerifierPool } from '#verifier/verifierPool.js';
@@ -40,6 +42,7 @@ import { createWitnessChecker } from '#verifier/witnessChecker.js';
 import { type BuiltInCircuit, readBuiltInCircuit } from './artifacts.js';
 import { bindToChain, chainOf, followChain } from './chainBinding.js';
 import { ConfigError, type CoordinatorConfig } from './config.js';
+import { serveMetrics } from './metricsServer.js';
 import { startProcessMetrics } from './processMetrics.js';
 
 /** How often a coordinator looks whether another replica has written. */
@@ -147,11 +150,12 @@ async function compose(
   const bells = await createBellQueue({ databaseUrl, ...optional('redisUrl', config.redisUrl), nowMs, log });
   closers.push(() => bells.close());
   const closer = createRoundCloser({ journal, nowMs });
-  wakeUps = await startWakeUps({ pool, journal, bells, judge, challengeJudge, witnessJudge, closer, nowMs, log });
+  const rooter = createBalanceRooter({ journal, nowMs });
+  const judges = { judge, challengeJudge, witnessJudge };
+  wakeUps = await startWakeUps({ pool, journal, bells, ...judges, closer, rooter, nowMs, log });
   closers.push(wakeUps.stop);
 
-  const settlement = chain && followChain(config, { chain, pool, journal, nowMs, log });
-  if (settlement) closers.push(() => settlement.stop());
+  const settlement = await watchChain(config, chain, { pool, journal, nowMs, log }, closers);
   const cosigning = startCosigning({ journal: writer, cosigners: config.cosigners, log });
   closers.push(() => cosigning.stop());
   const circuitChecker = createCircuitChecker({ pathOf });
@@ -161,6 +165,22 @@ async function compose(
   const url = await serve(config, parts, closers);
   log.info({ url, treeSize: journal.size(), queue: bells.backend }, 'the coordinator is up');
   return { url, pool, journal, verifier, circuit, failed: Promise.race([died, lost]) };
+}
+
+/** Follows the chain, if there is one, and shows how it stands to monitoring. */
+async function watchChain(
+  config: CoordinatorConfig,
+  chain: ChainClient | null,
+  parts: { pool: Pool; journal: Journal; nowMs: () => number; log: Logger },
+  closers: Closer[],
+): Promise<SettlementService | null> {
+  const settlement = chain && followChain(config, { ...parts, chain });
+  if (settlement) closers.push(() => settlement.stop());
+  if (config.metricsPort === undefined) return settlement;
+  const { url, stop } = await serveMetrics(config.metricsPort, { ...parts, settlement });
+  closers.push(stop);
+  parts.log.info({ url }, 'metrics are served');
+  return settlement;
 }
 
 function openPool(connectionString: string, log: Logger, closers: Closer[]): Pool {

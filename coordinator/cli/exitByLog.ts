@@ -1,12 +1,18 @@
 /** Leaving a market without its coordinator: what the last root entitles an account to follows from the log alone. */
 import { encodeFunctionData, type PrivateKeyAccount } from 'viem';
 import { evolve } from '#market/evolve.js';
-import { balanceLeaves, entitlementsOf } from '#market/settlement.js';
+import { entitlementsOf } from '#market/settlement.js';
 import { emptyState, forgetCompleted, type MarketState } from '#market/state.js';
-import { inTreeOrder } from '#protocol/balanceTree.js';
 import type { ChainTerms } from '#protocol/chainEntries.js';
 import { parseEntry } from '#protocol/entries.js';
-import { sumTreeRoot, sumTreeSiblings } from '#protocol/sumTree.js';
+import {
+  entitlementOf,
+  leafIndexOf,
+  packEntitlements,
+  packedBalanceTree,
+  packedTreeRoot,
+  packedTreeSiblings,
+} from '#protocol/packedBalanceTree.js';
 import type { Address } from '#protocol/units.js';
 import type { ChainClient } from '#settlement/chainClient.js';
 import { ContractRefusalError } from '#settlement/contractRefusal.js';
@@ -99,15 +105,14 @@ async function contractOf(source: LogSource): Promise<ChainTerms> {
 
 /** The account's entitlement with its inclusionProof, from the fold of the log at the root's tree size. */
 async function claimOf(source: LogSource, treeSize: number, balanceRoot: string, account: Address) {
-  const entitlements = entitlementsOf(await foldTo(source, treeSize));
-  const leaves = balanceLeaves(entitlements);
-  if (sumTreeRoot(leaves).hash !== balanceRoot) {
+  const tree = packedBalanceTree(packEntitlements(entitlementsOf(await foldTo(source, treeSize))));
+  if (packedTreeRoot(tree).hash !== balanceRoot) {
     throw new Error('the root on the chain is not that of this log: export the log that the root was posted for');
   }
-  const listed = inTreeOrder([...entitlements].map(([one, wei]) => ({ account: one, cumulativeWei: wei })));
-  const index = listed.findIndex((one) => one.account === account);
+  const index = leafIndexOf(tree.entitlements, account);
   if (index < 0) return null;
-  return { index, cumulativeWei: listed[index]!.cumulativeWei, siblings: sumTreeSiblings(leaves, index) };
+  const cumulativeWei = entitlementOf(tree.entitlements, account);
+  return { index, cumulativeWei, siblings: packedTreeSiblings(tree, index) };
 }
 
 /** The market as it stood after so many entries. */

@@ -3,7 +3,7 @@
  */
 import type { Command, SignedCommand } from '#market/command.js';
 import type { MarketState } from '#market/state.js';
-import type { Entry } from '#protocol/entries.js';
+import type { Entry, EntryType } from '#protocol/entries.js';
 import type { LogName, LogView } from '#protocol/logLink.js';
 import type { Bid } from '#protocol/messages.js';
 import type { Rejection } from '#protocol/rejections.js';
@@ -51,8 +51,8 @@ export interface Journal {
   catchUp(): Promise<void>;
   /** The sealed bids with these digests, in any order; those of cleared rounds are gone. */
   sealedBids(digests: Hex[]): Promise<SignedCommand<Bid>[]>;
-  /** Entries from an index on, oldest first. */
-  readEntries(from: number, limit: number): Promise<{ index: number; leaf: string }[]>;
+  /** Entries from an index on, oldest first; of one type only, if it is named. */
+  readEntries(from: number, limit: number, type?: EntryType): Promise<{ index: number; leaf: string }[]>;
   /** All logs of the market, oldest first, as they stand in the database; the last one is the present one. */
   logs(): Promise<LogTree[]>;
   /** The newest checkpoint of the present log, a signed note. */

@@ -89,7 +89,7 @@ export function afterGaps(journal: Journal, signs: Pick<LifeSigns, 'settled'>): 
     onCommitted: (listener) => journal.onCommitted(listener),
     catchUp: () => journal.catchUp(),
     sealedBids: (digests) => journal.sealedBids(digests),
-    readEntries: (from, limit) => journal.readEntries(from, limit),
+    readEntries: (from, limit, type) => journal.readEntries(from, limit, type),
     logs: () => journal.logs(),
     checkpoint: () => journal.checkpoint(),
     inclusionProof: (...place) => journal.inclusionProof(...place),

@@ -60,11 +60,11 @@ export async function loadSettlement(
 }
 
 async function loadRoot(client: PoolClient, { sumWei, creditedWei, ...root }: RootFacts): Promise<BalanceRoot> {
-  const { rows } = await client.query<{ account: Address; wei: string }>(
-    'SELECT account, cumulative_wei::text AS wei FROM entitlements WHERE epoch = $1',
-    [root.epoch],
-  );
-  const entitlements = new Map(rows.map((row) => [row.account, BigInt(row.wei)]));
+  const { rows } = await client.query<{ packed: Buffer }>('SELECT packed FROM entitlements WHERE epoch = $1', [
+    root.epoch,
+  ]);
+  if (!rows[0] && sumWei !== '0') throw new Error(`the entitlements of epoch ${root.epoch} are missing`);
+  const entitlements = new Uint8Array(rows[0]?.packed ?? []);
   return { ...root, sumWei: BigInt(sumWei), creditedWei: BigInt(creditedWei), entitlements };
 }
 
@@ -102,12 +102,10 @@ const rowOf = ([account, wei]: [Address, bigint]) => ({ account, wei: wei.toStri
 async function writeRoots(client: PoolClient, { computed, posted }: Settlement): Promise<void> {
   await client.query('DELETE FROM entitlements WHERE epoch < $1', [posted?.epoch ?? computed?.epoch ?? 0]);
   if (!computed) return;
-  await client.query(
-    `INSERT INTO entitlements (epoch, account, cumulative_wei)
-     SELECT $1::bigint, account, wei::numeric FROM jsonb_to_recordset($2::jsonb) AS x(account text, wei text)
-     ON CONFLICT DO NOTHING`,
-    [computed.epoch, JSON.stringify([...computed.entitlements].map(rowOf))],
-  );
+  await client.query('INSERT INTO entitlements (epoch, packed) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    computed.epoch,
+    Buffer.from(computed.entitlements.buffer),
+  ]);
 }
 
 /** The rows that must stand in the tables, by primary key: for `fsck`. */
@@ -117,9 +115,9 @@ export function settlementRows({ settlement }: MarketState): { table: string; ke
   return [
     ...[...settlement.withdrawn].map((row) => ({ table: 'withdrawals', key: row[0], state: rowOf(row) })),
     ...[...settlement.sets].map(([key, state]) => ({ table: 'job_sets', key, state })),
-    ...[...roots].flatMap(({ epoch, entitlements }) =>
-      [...entitlements].map((row) => ({ table: 'entitlements', key: `${epoch}|${row[0]}`, state: rowOf(row) })),
-    ),
+    ...[...roots].map(({ epoch, entitlements }) => {
+      return { table: 'entitlements', key: String(epoch), state: Buffer.from(entitlements.buffer).toString('hex') };
+    }),
   ];
 }
 
@@ -127,8 +125,5 @@ export function settlementRows({ settlement }: MarketState): { table: string; ke
 export const SETTLEMENT_ROWS_SQL = {
   withdrawals: { key: 'account', state: `json_build_object('account', account, 'wei', cumulative_wei::text)` },
   job_sets: { key: 'set_id', state: 'state' },
-  entitlements: {
-    key: `epoch || '|' || account`,
-    state: `json_build_object('account', account, 'wei', cumulative_wei::text)`,
-  },
+  entitlements: { key: 'epoch', state: `to_json(encode(packed, 'hex'))` },
 };

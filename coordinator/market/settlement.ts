@@ -6,10 +6,9 @@
  * escrows of its open blocks, payments of its zkProofs that wait for their block's end. It is cumulative, as the
  * contract's `withdrawn` is, so that by whatever road money leaves, none leaves twice.
  */
-
-import { balanceLeaf, inTreeOrder } from '#protocol/balanceTree.js';
 import type { ChainDeposit, ChainTerms, SetItem } from '#protocol/chainEntries.js';
 import { jobSetLeaf, verificationKeyHash } from '#protocol/jobSet.js';
+import { entitlementOf, type PackedEntitlements } from '#protocol/packedBalanceTree.js';
 import type { SumNode } from '#protocol/sumTree.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { Groth16VerificationKey } from '#protocol/verificationKey.js';
@@ -25,8 +24,8 @@ export interface BalanceRoot {
   /** Entries of the log that it is the fold of, its own included. */
   treeSize: number;
   computedAtMs: number;
-  /** The entitlements under it. */
-  entitlements: Map<Address, bigint>;
+  /** The entitlements under it: see {@link PackedEntitlements}. */
+  entitlements: PackedEntitlements;
 }
 
 /** What the contract is to pay for the zkProofs of one block. */
@@ -70,9 +69,10 @@ export function entitlementsOf(state: MarketState): Map<Address, bigint> {
     if (wei !== 0n) found.set(account, (found.get(account) ?? 0n) + wei);
   };
   for (const [account, wei] of state.balances) {
-    const [kind, owner] = account.split(':') as [string, Hex];
-    if (kind === 'account' || kind === 'bond') add(owner, wei);
-    if (kind === 'escrow' && wei !== 0n) add(state.blocks.get(owner)!.request.requester, wei);
+    if (wei === 0n) continue;
+    if (account.startsWith('account:')) add(account.slice(8) as Address, wei);
+    else if (account.startsWith('bond:')) add(account.slice(5) as Address, wei);
+    else if (account.startsWith('escrow:')) add(state.blocks.get(account.slice(7) as Hex)!.request.requester, wei);
   }
   for (const [account, wei] of state.settlement?.withdrawn ?? []) add(account, wei);
   for (const { items, setRoot } of state.settlement?.sets.values() ?? []) {
@@ -88,7 +88,7 @@ export function entitlementsOf(state: MarketState): Map<Address, bigint> {
  */
 export function voucherWei({ withdrawn, posted }: Settlement, account: Address): bigint {
   const takenWei = withdrawn.get(account) ?? 0n;
-  const promisedWei = posted?.entitlements.get(account) ?? 0n;
+  const promisedWei = posted ? entitlementOf(posted.entitlements, account) : 0n;
   return takenWei < promisedWei ? takenWei : promisedWei;
 }
 
@@ -101,12 +101,6 @@ export function nextRootAtMs({ terms, attachedAtMs, computed, posted }: Settleme
 /** The account that keeps what a block's provers are paid on chain until the block ends. */
 export function setAccount(blockId: Hex): string {
   return `set:${blockId}`;
-}
-
-/** The leaves of the tree of a balance root. */
-export function balanceLeaves(entitlements: ReadonlyMap<Address, bigint>): SumNode[] {
-  const listed = [...entitlements].map(([account, cumulativeWei]) => ({ account, cumulativeWei }));
-  return inTreeOrder(listed).map(balanceLeaf);
 }
 
 /** The leaves of a set's tree: its items in their order. */

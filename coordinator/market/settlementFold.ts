@@ -4,7 +4,8 @@ import type { EntryOf } from '#protocol/entries.js';
 import { signalsHash } from '#protocol/jobSet.js';
 import type { Posting } from '#protocol/ledger.js';
 import type { Address, Hex } from '#protocol/units.js';
-import { entitlementsOf, type JobSet, type Settlement, setAccount } from './settlement.js';
+import { currentEntitlements } from './balanceRoot.js';
+import { type JobSet, type Settlement, setAccount } from './settlement.js';
 import type { Job, MarketState } from './state.js';
 
 /** Entries that only a market with a chain has. */
@@ -48,7 +49,7 @@ export const SETTLEMENT_EVOLVERS: {
       creditedWei: BigInt(creditedWei),
       treeSize: state.size + 1,
       computedAtMs: atMs,
-      entitlements: entitlementsOf(state),
+      entitlements: currentEntitlements(state),
     };
   },
   rootPosted: (state) => {

@@ -351,6 +351,8 @@ export const ENTRY_SCHEMAS = {
 } as const;
 
 export type EntryType = keyof typeof ENTRY_SCHEMAS;
+/** The name of an entry type. */
+export const entryTypeSchema = z.enum(Object.keys(ENTRY_SCHEMAS) as [EntryType, ...EntryType[]]);
 export type EntryOf<Type extends EntryType> = z.infer<(typeof ENTRY_SCHEMAS)[Type]>;
 /** Any entry, discriminated by `type`. */
 export type Entry = { [Type in EntryType]: EntryOf<Type> }[EntryType];

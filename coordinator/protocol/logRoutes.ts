@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { entryTypeSchema } from './entries.js';
 import { LOGS_MAX, logsViewSchema } from './logLink.js';
 import { consistencyViewSchema, entriesViewSchema, inclusionViewSchema } from './logViews.js';
 import { type Route, route, SIGNATURE } from './route.js';
@@ -46,6 +47,8 @@ export const LOG_ROUTES = {
     query: z.strictObject({
       from: integerText(Number.MAX_SAFE_INTEGER),
       limit: z.optional(integerText(PAGE_MAX)),
+      /** Only entries of this type: they are found without those between them. */
+      type: z.optional(entryTypeSchema),
     }),
     response: entriesViewSchema,
     rejections: [],

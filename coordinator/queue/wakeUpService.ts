@@ -7,6 +7,7 @@ import type { Pool } from 'pg';
 import type { Journal } from '#journal/journalPort.js';
 import type { WakeUp, WakeUpKind } from '#market/wakeUps.js';
 import type { Hex } from '#protocol/units.js';
+import type { BalanceRooter } from './balanceRooter.js';
 import type { BellQueue } from './bellQueue.js';
 import type { ChallengeJudge } from './challengeJudge.js';
 import type { Judge } from './judge.js';
@@ -35,6 +36,7 @@ export interface WakeUpServiceOptions {
   challengeJudge: Pick<ChallengeJudge, 'judge'>;
   witnessJudge: Pick<WitnessJudge, 'judge'>;
   closer: RoundCloser;
+  rooter: BalanceRooter;
   nowMs: () => number;
   log: { error(fields: object, message: string): void };
 }
@@ -129,7 +131,7 @@ async function handle(options: WakeUpServiceOptions, kind: WakeUpKind, key: stri
       await options.journal.execute({ kind, jobId: key }, null);
       return;
     case 'computeBalanceRoot':
-      await options.journal.execute({ kind }, null);
+      await options.rooter.compute();
       return;
     case 'commitJobSet':
       await options.journal.execute({ kind, setId: key as Hex }, null);

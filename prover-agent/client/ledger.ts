@@ -9,6 +9,8 @@ import { earnedOnChain } from '../status/moneyMoved.js';
 const READINGS_MAX = 5;
 /** Most entries that are asked for at once. */
 const ENTRIES_AT_ONCE = 500;
+/** Most job sets that are asked for at once: each may hold the jobs of a large block. */
+const SETS_AT_ONCE = 20;
 
 /** A prover's money as the market lists it: every movement, oldest first, and the account that they sum up to. */
 export interface Ledger {
@@ -57,28 +59,43 @@ export interface ChainEarning {
   entryIndex: number;
 }
 
-/** What blocks that are settled on chain brought a prover. Reads the whole log where there are any. Throws like the client. */
-export async function chainEarnings(client: Client, address: Address): Promise<ChainEarning[]> {
-  const found: ChainEarning[] = [];
-  if (!(await hasCommitted(client))) return found;
-  for (let from = 0; ; ) {
-    const { entries } = await client.call('listEntries', { query: { from, limit: ENTRIES_AT_ONCE } });
-    if (entries.length === 0) return found;
+/** What blocks that are settled on chain brought a prover. */
+export interface ChainEarnings {
+  earnings: ChainEarning[];
+  /** Wei by which the sets that were shown miss what the market says it has handed to the contract; 0 when none are left out. */
+  missingWei: bigint;
+}
+
+/**
+ * Reads every job set of the log, and nothing else of it, and holds their sum against what the contract was handed: sets
+ * cannot be left out unseen. Each earning names its entry, whose inclusionProof anybody can ask for. Throws like the client.
+ */
+export async function chainEarnings(client: Client, address: Address): Promise<ChainEarnings> {
+  // Asked first: sets that are committed meanwhile only add to what is read.
+  const committedWei = await committedTotalWei(client);
+  const earnings: ChainEarning[] = [];
+  let readWei = 0n;
+  for (let from = 0; committedWei > 0n; ) {
+    const query = { from, limit: SETS_AT_ONCE, type: 'jobSetCommitted' as const };
+    const { entries } = await client.call('listEntries', { query });
+    if (entries.length === 0) break;
     for (const { index, leaf } of entries) {
       const entry = JSON.parse(leaf) as EntryOf<'jobSetCommitted'>;
-      if (entry.type !== 'jobSetCommitted') continue;
-      for (const one of earnedOnChain(entry, address)) found.push({ ...one, atMs: entry.atMs, entryIndex: index });
+      if (entry.type !== 'jobSetCommitted') throw new Error('the market answers with entries that were not asked for');
+      for (const one of earnedOnChain(entry, address)) earnings.push({ ...one, atMs: entry.atMs, entryIndex: index });
+      for (const { amountWei } of entry.items) readWei += BigInt(amountWei);
     }
     from = entries.at(-1)!.index + 1;
   }
+  return { earnings, missingWei: readWei < committedWei ? committedWei - readWei : 0n };
 }
 
-/** Whether the contract was ever handed anything to pay. */
-async function hasCommitted(client: Client): Promise<boolean> {
+/** All that the contract was ever handed to pay; 0 on a market without a chain. */
+async function committedTotalWei(client: Client): Promise<bigint> {
   try {
-    return (await client.call('getChain', {})).committedWei !== '0';
+    return BigInt((await client.call('getChain', {})).committedWei);
   } catch (error) {
-    if (error instanceof RejectedError && error.code === 'noChain') return false;
+    if (error instanceof RejectedError && error.code === 'noChain') return 0n;
     throw error;
   }
 }

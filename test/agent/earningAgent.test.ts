@@ -133,6 +133,28 @@ describe('an agent that earns', () => {
     expect(fieldsOf('skipped')[1]).toMatchObject({ atRiskWei: String(2n * BOND_WEI) });
   });
 
+  it('tells job by job what the contract pays it, once a block’s set is committed, and nothing of others', async () => {
+    promise(1_000);
+    await start({ priceWei: 5n }, slowProver(20));
+    const item = (index: number, payee: typeof OTHER, amountWei: string) => {
+      return { jobId: `${BLOCK_ID}.${index}` as const, payee, amountWei };
+    };
+    const set = (items: ReturnType<typeof item>[]) => {
+      const total = items.reduce((sum, { amountWei }) => sum + BigInt(amountWei), 0n);
+      coordinator.publish({
+        ...{ type: 'jobSetCommitted', atMs: Date.now(), setId: BLOCK_ID, setRoot: BLOCK_ID, totalWei: String(total) },
+        ...{ items: items as EntryOf<'jobSetCommitted'>['items'], postings: [] },
+      });
+    };
+    set([item(0, OTHER, '70')]);
+    set([item(0, account.address, '100'), item(1, OTHER, '900'), item(2, account.address, '23000000000000000001')]);
+    await until(() => fieldsOf('earned').length === 2, 'what the contract pays');
+    expect(fieldsOf('earned')).toEqual([
+      { jobId: `${BLOCK_ID}.0`, amountWei: '100', by: 'jobSetCommitted' },
+      { jobId: `${BLOCK_ID}.2`, amountWei: '23000000000000000001', by: 'jobSetCommitted' },
+    ]);
+  });
+
   it('works for nobody that it was told not to, and says once what a margin does where the market sets the price', async () => {
     promise(1_000);
     const denied = `0x${'0d'.repeat(20)}` as const;

@@ -145,18 +145,15 @@ describe('earnings', () => {
       amountWei,
     });
     const items = [item(0, me, '100'), item(1, OTHER, '900'), item(2, me, '23000000000000000001')];
-    coordinator.handlers.getChain = () => CHAIN;
-    coordinator.handlers.listEntries = ({ query }) => ({
-      treeSize: 12,
-      entries: Array.from({ length: 12 }, (_, index) => index)
-        .filter((index) => index >= Number(query.from))
-        .map((index) => ({
-          index,
-          leaf: JSON.stringify(
-            index === 11 ? { type: 'jobSetCommitted', atMs: 9_000_000, items } : { type: 'coordinatorStarted' },
-          ),
-        })),
-    });
+    const committedWei = String(items.reduce((sum, { amountWei }) => sum + BigInt(amountWei), 0n));
+    coordinator.handlers.getChain = () => ({ ...CHAIN, committedWei });
+    const listAll = coordinator.handlers.listEntries!;
+    coordinator.handlers.listEntries = (request) => {
+      const { from, type } = request.query;
+      if (type === undefined) return listAll(request);
+      const leaf = JSON.stringify({ type, atMs: 9_000_000, items });
+      return { treeSize: 12, entries: Number(from) <= 11 ? [{ index: 11, leaf }] : [] };
+    };
     const run = (...args: string[]) =>
       runCommandLine(['agent', 'earnings', '--coordinator', coordinator.baseUrl, ...args], {
         cwd: folder,
@@ -171,6 +168,13 @@ describe('earnings', () => {
       onChain: { count: 2, wei: '23000000000000000101' },
       equalsLedger: true,
     });
+    const asked = coordinator.calls.filter(({ name }) => name === 'listEntries');
+    expect(asked.every(({ request }) => request.query.type === 'jobSetCommitted')).toBe(true);
+    // A set that is left out does not go unnoticed.
+    coordinator.handlers.getChain = () => ({ ...CHAIN, committedWei: String(BigInt(committedWei) + 5n) });
+    const short = await run();
+    expect([short.code, short.stderr]).toEqual([1, expect.stringContaining('job sets of 5 wei were not shown')]);
+    coordinator.handlers.getChain = () => ({ ...CHAIN, committedWei });
     const csv = (await run('--csv')).stdout;
     expect(csv).toContain(`,11,${BLOCK_ID}.2,jobSet,onChain,23000000000000000001,0,0,contract\n`);
   });

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accountOf, newPrivateKey } from '#agent/client/account.js';
+import { chainEarnings } from '#agent/client/ledger.js';
+import { earnedOnChain } from '#agent/status/moneyMoved.js';
 import { exitByLog } from '#cli/exitByLog.js';
 import type { Address } from '#protocol/units.js';
 import { BLOCK_8 } from '../fixtures/block8.js';
@@ -87,6 +89,17 @@ describe.each(MONEY)('a market of %s', (_, money) => {
       expect((await chain.read<[bigint, bigint]>('earnings', [payee]))[0]).toBe(wei);
     }
     expect(await chain.heldWei()).toBe(await owedWei());
+    // What an agent reads of its earnings is what the whole log says.
+    for (const payee of earned.keys()) {
+      const whole = market.log.seen.flatMap(({ entry, index }) =>
+        entry.type === 'jobSetCommitted'
+          ? earnedOnChain(entry, payee as Address).map((one) => ({ ...one, atMs: entry.atMs, entryIndex: index }))
+          : [],
+      );
+      const read = await chainEarnings(market.client(), payee as Address);
+      expect(read).toEqual({ earnings: whole, missingWei: 0n });
+      expect(whole.length).toBeGreaterThan(0);
+    }
   });
 
   it('pays a withdrawal by its voucher, and the audit finds log and chain in agreement', async () => {

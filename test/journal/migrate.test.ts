@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { applyMigrations } from '#journal/migrate.js';
+import { applyMigrations, MIGRATIONS_FOLDER } from '#journal/migrate.js';
+import { unpackEntitlements } from '#protocol/packedBalanceTree.js';
 import { createTestDatabase, type TestDatabase } from '../setup/database.js';
 
 let database: TestDatabase;
@@ -75,4 +76,36 @@ test('an applied migration that was changed, or is missing, is refused before an
   const unknown = { name: 'MigrationHistoryError', message: expect.stringContaining('does not know') };
   await expect(applyMigrations(database.pool, folder)).rejects.toMatchObject(unknown);
   expect((await database.pool.query("SELECT to_regclass('next') AS next")).rows).toEqual([{ next: null }]);
+});
+
+test('entitlements that were kept row by row become one row of a root', async () => {
+  const names = (await readdir(MIGRATIONS_FOLDER, { withFileTypes: true })).filter((one) => one.isDirectory());
+  const packing = '0009_packed_entitlements';
+  for (const { name } of names.filter((one) => one.name < packing)) {
+    await write(name, await readFile(join(MIGRATIONS_FOLDER, name, 'migration.sql'), 'utf8'));
+  }
+  await applyMigrations(database.pool, folder);
+  const [low, high] = [`0x${'0a'.repeat(20)}`, `0x${'f0'.repeat(20)}`] as const;
+  const wei = [1n, (1n << 64n) - 1n, 1n << 63n, (1n << 127n) + (1n << 63n) + 7n];
+  await database.pool.query(
+    'INSERT INTO entitlements (epoch, account, cumulative_wei) VALUES (1, $1, $2), (1, $3, $4)',
+    [...[high, wei[0], low, wei[1]]],
+  );
+  await database.pool.query(
+    'INSERT INTO entitlements (epoch, account, cumulative_wei) VALUES (2, $1, $2), (2, $3, $4)',
+    [...[low, wei[2], high, wei[3]]],
+  );
+  await write(packing, await readFile(join(MIGRATIONS_FOLDER, packing, 'migration.sql'), 'utf8'));
+  await applyMigrations(database.pool, folder);
+  const { rows } = await database.pool.query<{ packed: Buffer }>('SELECT packed FROM entitlements ORDER BY epoch');
+  expect(rows.map(({ packed }) => [...unpackEntitlements(new Uint8Array(packed))])).toEqual([
+    [
+      [low, wei[1]],
+      [high, wei[0]],
+    ],
+    [
+      [low, wei[2]],
+      [high, wei[3]],
+    ],
+  ]);
 });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entitlementsOf, voucherWei } from '#market/settlement.js';
+import { entitlementOf } from '#protocol/packedBalanceTree.js';
 import { ChainDriver, TERMS } from '../setup/chainDriver.js';
 import { replayFlaws, throughText } from '../setup/invariants.js';
 import { ETH, entriesOf, MarketDriver, MemoryExecutor, type Party, party } from '../setup/marketDriver.js';
@@ -123,7 +124,7 @@ describe('balance roots', () => {
     expect(await market.run({ kind: 'computeBalanceRoot' })).toEqual({ ok: true, entries: [] });
     const [first] = entriesOf(await market.computeRoot(), 'balanceRootComputed');
     // Escrow of the open block is the requester's.
-    expect(settlement().computed!.entitlements.get(requester.address)).toBe(100n * ETH);
+    expect(entitlementOf(settlement().computed!.entitlements, requester.address)).toBe(100n * ETH);
     expect(first).toMatchObject({ epoch: 1, sumWei: (400n * ETH).toString(), accounts: 1 + sellers.length });
     expect(await market.computeRoot()).toEqual({ ok: true, entries: [] });
     expect(await market.postRoot(2)).toEqual({ ok: true, entries: [] });

@@ -34,6 +34,7 @@ async function start(rows: [kind: string, key: string, dueMs: number][], parts: 
     challengeJudge: { judge: async () => {} },
     witnessJudge: { judge: async () => {} },
     closer: { close: async () => {} },
+    rooter: { compute: async () => {} },
     nowMs: () => NOW_MS,
     log: { error: (_fields, message) => logged.push(message) },
     ...parts,

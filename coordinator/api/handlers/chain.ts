@@ -1,6 +1,6 @@
-import { type BalanceRoot, balanceLeaves } from '#market/settlement.js';
-import { inTreeOrder } from '#protocol/balanceTree.js';
-import { sumTreeSiblings } from '#protocol/sumTree.js';
+import { treeOver } from '#market/balanceRoot.js';
+import type { BalanceRoot } from '#market/settlement.js';
+import { entitlementOf, leafIndexOf, packedTreeSiblings } from '#protocol/packedBalanceTree.js';
 import type { ApiDeps } from '../apiDeps.js';
 import type { Commands } from '../commands.js';
 import type { Handlers } from '../handler.js';
@@ -56,11 +56,10 @@ export function chainHandlers({ journal, settlement: desk }: ApiDeps, commands: 
     getEntitlement: async ({ params: { account } }) => {
       const posted = settlementOf()?.posted;
       if (!settlementOf()) return refuse('noChain');
-      const cumulativeWei = posted?.entitlements.get(account);
-      if (!posted || cumulativeWei === undefined) return refuse('notFound', 'no posted root has this account');
-      const listed = inTreeOrder([...posted.entitlements].map(([one, wei]) => ({ account: one, cumulativeWei: wei })));
-      const index = listed.findIndex((one) => one.account === account);
-      const siblings = sumTreeSiblings(balanceLeaves(posted.entitlements), index);
+      const index = posted ? leafIndexOf(posted.entitlements, account) : -1;
+      if (!posted || index < 0) return refuse('notFound', 'no posted root has this account');
+      const cumulativeWei = entitlementOf(posted.entitlements, account);
+      const siblings = packedTreeSiblings(treeOver(posted.entitlements), index);
       return {
         epoch: posted.epoch,
         account,

@@ -19,8 +19,8 @@ export function logHandlers(deps: ApiDeps, reads: MarketReads, feed: Feed): Hand
 
     listLogs: async () => ({ logs: (await journal.logs()).map(({ view }) => view) }),
 
-    listEntries: async ({ query: { from, limit = PAGE_MAX } }) => {
-      const entries = await journal.readEntries(from, limit);
+    listEntries: async ({ query: { from, limit = PAGE_MAX, type } }) => {
+      const entries = await journal.readEntries(from, limit, type);
       return { treeSize: Math.max(await reads.logSize(), (entries.at(-1)?.index ?? -1) + 1), entries };
     },
 

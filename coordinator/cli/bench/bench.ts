@@ -22,6 +22,7 @@ const BENCHES: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   start: () => import('./startTime.js'),
   clear: () => import('./clear.js'),
   gas: () => import('./gas.js'),
+  chain: () => import('./chain.js'),
 };
 
 const EXAMPLES = `

@@ -1,9 +1,11 @@
 /** The rules of a market whose money is on a chain: what comes in, what goes out, and when the contract is told. */
 import type { ChainTerms } from '#protocol/chainEntries.js';
+import { countOf, packedTreeRoot } from '#protocol/packedBalanceTree.js';
 import { reject } from '#protocol/rejections.js';
 import { sumTreeRoot } from '#protocol/sumTree.js';
+import { currentTree } from '../balanceRoot.js';
 import { accept, type CommandOf, type Decision, NOTHING } from '../command.js';
-import { balanceLeaves, entitlementsOf, jobSetLeaves, nextRootAtMs, setAccount } from '../settlement.js';
+import { jobSetLeaves, nextRootAtMs, setAccount } from '../settlement.js';
 import type { SettlementCommand } from '../settlementCommand.js';
 import { compactPostings, freeWei, type MarketState, posting } from '../state.js';
 import { checkDate } from './register.js';
@@ -67,13 +69,21 @@ function requestWithdrawal(state: MarketState, command: CommandOf<'requestWithdr
   });
 }
 
-/** Computes the epoch's root over all entitlements, when it is due and the one before has been posted. */
-function computeBalanceRoot(state: MarketState, _command: CommandOf<'computeBalanceRoot'>, nowMs: number): Decision {
+/**
+ * Computes the epoch's root over all entitlements, when it is due and the one before has been posted. With a prepared tree
+ * that does not fit any more it does nothing.
+ */
+function computeBalanceRoot(
+  state: MarketState,
+  { prepared }: CommandOf<'computeBalanceRoot'>,
+  nowMs: number,
+): Decision {
   const { settlement } = state;
   const dueMs = settlement && nextRootAtMs(settlement);
   if (!settlement || dueMs === null || nowMs < dueMs!) return NOTHING;
-  const entitlements = entitlementsOf(state);
-  const { hash: balanceRoot, sumWei } = sumTreeRoot(balanceLeaves(entitlements));
+  const tree = currentTree(state, prepared);
+  if (!tree) return NOTHING;
+  const { hash: balanceRoot, sumWei } = packedTreeRoot(tree);
   const owedWei = settlement.depositedWei - settlement.committedWei;
   if (sumWei !== owedWei) throw new Error(`accounts are entitled to ${sumWei} wei, the contract owes ${owedWei}`);
   return accept({
@@ -83,7 +93,7 @@ function computeBalanceRoot(state: MarketState, _command: CommandOf<'computeBala
     balanceRoot,
     sumWei: sumWei.toString(),
     creditedWei: settlement.depositedWei.toString(),
-    accounts: entitlements.size,
+    accounts: countOf(tree.entitlements),
   });
 }
 

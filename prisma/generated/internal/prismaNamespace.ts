@@ -2882,8 +2882,7 @@ export type WithdrawalScalarFieldEnum = (typeof WithdrawalScalarFieldEnum)[keyof
 
 export const EntitlementScalarFieldEnum = {
   epoch: 'epoch',
-  account: 'account',
-  cumulativeWei: 'cumulativeWei'
+  packed: 'packed'
 } as const
 
 export type EntitlementScalarFieldEnum = (typeof EntitlementScalarFieldEnum)[keyof typeof EntitlementScalarFieldEnum]

@@ -28,60 +28,50 @@ export type AggregateEntitlement = {
 
 export type EntitlementAvgAggregateOutputType = {
   epoch: number | null
-  cumulativeWei: runtime.Decimal | null
 }
 
 export type EntitlementSumAggregateOutputType = {
   epoch: bigint | null
-  cumulativeWei: runtime.Decimal | null
 }
 
 export type EntitlementMinAggregateOutputType = {
   epoch: bigint | null
-  account: string | null
-  cumulativeWei: runtime.Decimal | null
+  packed: runtime.Bytes | null
 }
 
 export type EntitlementMaxAggregateOutputType = {
   epoch: bigint | null
-  account: string | null
-  cumulativeWei: runtime.Decimal | null
+  packed: runtime.Bytes | null
 }
 
 export type EntitlementCountAggregateOutputType = {
   epoch: number
-  account: number
-  cumulativeWei: number
+  packed: number
   _all: number
 }
 
 
 export type EntitlementAvgAggregateInputType = {
   epoch?: true
-  cumulativeWei?: true
 }
 
 export type EntitlementSumAggregateInputType = {
   epoch?: true
-  cumulativeWei?: true
 }
 
 export type EntitlementMinAggregateInputType = {
   epoch?: true
-  account?: true
-  cumulativeWei?: true
+  packed?: true
 }
 
 export type EntitlementMaxAggregateInputType = {
   epoch?: true
-  account?: true
-  cumulativeWei?: true
+  packed?: true
 }
 
 export type EntitlementCountAggregateInputType = {
   epoch?: true
-  account?: true
-  cumulativeWei?: true
+  packed?: true
   _all?: true
 }
 
@@ -173,8 +163,7 @@ export type EntitlementGroupByArgs<ExtArgs extends runtime.Types.Extensions.Inte
 
 export type EntitlementGroupByOutputType = {
   epoch: bigint
-  account: string
-  cumulativeWei: runtime.Decimal
+  packed: runtime.Bytes
   _count: EntitlementCountAggregateOutputType | null
   _avg: EntitlementAvgAggregateOutputType | null
   _sum: EntitlementSumAggregateOutputType | null
@@ -202,30 +191,25 @@ export type EntitlementWhereInput = {
   OR?: Prisma.EntitlementWhereInput[]
   NOT?: Prisma.EntitlementWhereInput | Prisma.EntitlementWhereInput[]
   epoch?: Prisma.BigIntFilter<"Entitlement"> | bigint | number
-  account?: Prisma.StringFilter<"Entitlement"> | string
-  cumulativeWei?: Prisma.DecimalFilter<"Entitlement"> | runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed?: Prisma.BytesFilter<"Entitlement"> | runtime.Bytes
 }
 
 export type EntitlementOrderByWithRelationInput = {
   epoch?: Prisma.SortOrder
-  account?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
+  packed?: Prisma.SortOrder
 }
 
 export type EntitlementWhereUniqueInput = Prisma.AtLeast<{
-  epoch_account?: Prisma.EntitlementEpochAccountCompoundUniqueInput
+  epoch?: bigint | number
   AND?: Prisma.EntitlementWhereInput | Prisma.EntitlementWhereInput[]
   OR?: Prisma.EntitlementWhereInput[]
   NOT?: Prisma.EntitlementWhereInput | Prisma.EntitlementWhereInput[]
-  epoch?: Prisma.BigIntFilter<"Entitlement"> | bigint | number
-  account?: Prisma.StringFilter<"Entitlement"> | string
-  cumulativeWei?: Prisma.DecimalFilter<"Entitlement"> | runtime.Decimal | runtime.DecimalJsLike | number | string
-}, "epoch_account">
+  packed?: Prisma.BytesFilter<"Entitlement"> | runtime.Bytes
+}, "epoch">
 
 export type EntitlementOrderByWithAggregationInput = {
   epoch?: Prisma.SortOrder
-  account?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
+  packed?: Prisma.SortOrder
   _count?: Prisma.EntitlementCountOrderByAggregateInput
   _avg?: Prisma.EntitlementAvgOrderByAggregateInput
   _max?: Prisma.EntitlementMaxOrderByAggregateInput
@@ -238,120 +222,100 @@ export type EntitlementScalarWhereWithAggregatesInput = {
   OR?: Prisma.EntitlementScalarWhereWithAggregatesInput[]
   NOT?: Prisma.EntitlementScalarWhereWithAggregatesInput | Prisma.EntitlementScalarWhereWithAggregatesInput[]
   epoch?: Prisma.BigIntWithAggregatesFilter<"Entitlement"> | bigint | number
-  account?: Prisma.StringWithAggregatesFilter<"Entitlement"> | string
-  cumulativeWei?: Prisma.DecimalWithAggregatesFilter<"Entitlement"> | runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed?: Prisma.BytesWithAggregatesFilter<"Entitlement"> | runtime.Bytes
 }
 
 export type EntitlementCreateInput = {
   epoch: bigint | number
-  account: string
-  cumulativeWei: runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed: runtime.Bytes
 }
 
 export type EntitlementUncheckedCreateInput = {
   epoch: bigint | number
-  account: string
-  cumulativeWei: runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed: runtime.Bytes
 }
 
 export type EntitlementUpdateInput = {
   epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  account?: Prisma.StringFieldUpdateOperationsInput | string
-  cumulativeWei?: Prisma.DecimalFieldUpdateOperationsInput | runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type EntitlementUncheckedUpdateInput = {
   epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  account?: Prisma.StringFieldUpdateOperationsInput | string
-  cumulativeWei?: Prisma.DecimalFieldUpdateOperationsInput | runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type EntitlementCreateManyInput = {
   epoch: bigint | number
-  account: string
-  cumulativeWei: runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed: runtime.Bytes
 }
 
 export type EntitlementUpdateManyMutationInput = {
   epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  account?: Prisma.StringFieldUpdateOperationsInput | string
-  cumulativeWei?: Prisma.DecimalFieldUpdateOperationsInput | runtime.Decimal | runtime.DecimalJsLike | number | string
+  packed?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type EntitlementUncheckedUpdateManyInput = {
   epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  account?: Prisma.StringFieldUpdateOperationsInput | string
-  cumulativeWei?: Prisma.DecimalFieldUpdateOperationsInput | runtime.Decimal | runtime.DecimalJsLike | number | string
-}
-
-export type EntitlementEpochAccountCompoundUniqueInput = {
-  epoch: bigint | number
-  account: string
+  packed?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
 }
 
 export type EntitlementCountOrderByAggregateInput = {
   epoch?: Prisma.SortOrder
-  account?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
+  packed?: Prisma.SortOrder
 }
 
 export type EntitlementAvgOrderByAggregateInput = {
   epoch?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
 }
 
 export type EntitlementMaxOrderByAggregateInput = {
   epoch?: Prisma.SortOrder
-  account?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
+  packed?: Prisma.SortOrder
 }
 
 export type EntitlementMinOrderByAggregateInput = {
   epoch?: Prisma.SortOrder
-  account?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
+  packed?: Prisma.SortOrder
 }
 
 export type EntitlementSumOrderByAggregateInput = {
   epoch?: Prisma.SortOrder
-  cumulativeWei?: Prisma.SortOrder
 }
 
 
 
 export type EntitlementSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   epoch?: boolean
-  account?: boolean
-  cumulativeWei?: boolean
+  packed?: boolean
 }, ExtArgs["result"]["entitlement"]>
 
 export type EntitlementSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   epoch?: boolean
-  account?: boolean
-  cumulativeWei?: boolean
+  packed?: boolean
 }, ExtArgs["result"]["entitlement"]>
 
 export type EntitlementSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   epoch?: boolean
-  account?: boolean
-  cumulativeWei?: boolean
+  packed?: boolean
 }, ExtArgs["result"]["entitlement"]>
 
 export type EntitlementSelectScalar = {
   epoch?: boolean
-  account?: boolean
-  cumulativeWei?: boolean
+  packed?: boolean
 }
 
-export type EntitlementOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"epoch" | "account" | "cumulativeWei", ExtArgs["result"]["entitlement"]>
+export type EntitlementOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"epoch" | "packed", ExtArgs["result"]["entitlement"]>
 
 export type $EntitlementPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Entitlement"
   objects: {}
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     epoch: bigint
-    account: string
-    cumulativeWei: runtime.Decimal
+    /**
+     * Account (20 bytes) and entitlement (16 bytes) one behind the other, by account, rising.
+     */
+    packed: runtime.Bytes
   }, ExtArgs["result"]["entitlement"]>
   composites: {}
 }
@@ -776,8 +740,7 @@ export interface Prisma__EntitlementClient<T, Null = never, ExtArgs extends runt
  */
 export interface EntitlementFieldRefs {
   readonly epoch: Prisma.FieldRef<"Entitlement", 'BigInt'>
-  readonly account: Prisma.FieldRef<"Entitlement", 'String'>
-  readonly cumulativeWei: Prisma.FieldRef<"Entitlement", 'Decimal'>
+  readonly packed: Prisma.FieldRef<"Entitlement", 'Bytes'>
 }
     
 
