@@ -12,6 +12,8 @@ import { SETTLEMENT_ABI } from '#settlement/contracts/settlementAbi.js';
 import { type SettlementService, startSettlement } from '#settlement/settlementService.js';
 import { ConfigError, type CoordinatorConfig } from './config.js';
 
+const WEI_PER_GWEI = 10n ** 9n;
+
 /** The configured chain; null without one. */
 export function chainOf(config: CoordinatorConfig, { nowMs, log }: { nowMs: () => number; log: Logger }) {
   return config.chainUrls.length > 0 ? new ChainClient({ urls: config.chainUrls, nowMs, log }) : null;
@@ -66,7 +68,8 @@ export function followChain(
   config: CoordinatorConfig,
   parts: { chain: ChainClient; pool: Pool; journal: Journal; nowMs: () => number; log: Logger },
 ): SettlementService {
-  return startSettlement({ ...parts, key: chainKeyOf(config) }, config.chainPollMs);
+  const maxFeePerGasWei = BigInt(config.maxFeeGwei) * WEI_PER_GWEI;
+  return startSettlement({ ...parts, key: chainKeyOf(config), maxFeePerGasWei }, config.chainPollMs);
 }
 
 /** What the contract says of itself, and how the market will follow it. */

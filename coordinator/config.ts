@@ -54,6 +54,8 @@ export const coordinatorConfigSchema = z.strictObject({
   epochMs: z.int().min(1_000).max(604_800_000).default(3_600_000),
   /** Between two looks at the chain. */
   chainPollMs: z.int().min(100).max(600_000).default(4_000),
+  /** The most that is paid for a unit of gas, in gwei. */
+  maxFeeGwei: z.int().min(1).max(1_000_000).default(500),
   /** Opens a market in which anybody may draw demo money. Only counts when the market is opened. */
   faucet: z.boolean().default(false),
   /** Most that the faucet gives at a time, in wei. */

@@ -41,6 +41,7 @@ interface CoordinatorFlags {
   confirmations: number;
   epochSec: number;
   chainPollMs: number;
+  maxFeeGwei: number;
   logLevel: string;
 }
 
@@ -79,6 +80,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--confirmations <blocks>', 'blocks on a deposit before it is credited', wholeNumber(1, 100_000), 12)
     .option('--epoch-sec <seconds>', 'between two balance roots', wholeNumber(1, 604_800), 3_600)
     .option('--chain-poll-ms <ms>', 'between two looks at the chain', wholeNumber(100, 600_000), 4_000)
+    .option('--max-fee-gwei <gwei>', 'the most that is paid for a unit of gas', wholeNumber(1, 1_000_000), 500)
     .option('--metrics-port <port>', 'serve Prometheus metrics at 127.0.0.1:<port>/metrics', wholeNumber(0, 65_535))
     .option('--metrics', 'log event loop delay and memory whenever no block is open any more')
     .option('--trust-proxy', 'take clients’ addresses from x-forwarded-for, behind a proxy that sets it')

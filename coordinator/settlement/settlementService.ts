@@ -20,6 +20,8 @@ export interface SettlementServiceOptions {
   journal: Pick<Journal, 'execute' | 'state'>;
   chain: Pick<ChainClient, 'use'>;
   key: PrivateKeyAccount;
+  /** The most that is paid for a unit of gas, in wei; 500 gwei unless told. */
+  maxFeePerGasWei?: bigint;
   nowMs: () => number;
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }

@@ -17,13 +17,11 @@ import { type ContractCall, callOf, notFound, type TaskSource, whereDone } from 
 import type { ChainClient } from './chainClient.js';
 import { messageOf, revertReason, sendRefusal } from './chainErrors.js';
 import { type ChainTask, chainTasks, contractAt, isDone, purposeOf } from './chainTasks.js';
+import { firstFees, type GasFees, MAX_FEE_WEI, raisedFees } from './gasFees.js';
 import { asOnlySender, forgetSent, readSent, type SentTransaction, writeSent } from './sentTransactions.js';
 
 /** A transaction that waits longer is sent again with a higher fee, in milliseconds. */
 export const REPLACE_AFTER_MS = 60_000;
-
-/** Nodes take a replacement when both its fees are at least a tenth higher. */
-const RAISE_PERCENT = 125n;
 
 /** Replacements of one transaction whose hashes are remembered: the newest. */
 const HASHES_MAX = 32;
@@ -40,15 +38,21 @@ export interface TransactionSenderOptions {
   chain: Pick<ChainClient, 'use'>;
   key: PrivateKeyAccount;
   source: TaskSource;
+  /** The most that is paid for a unit of gas, in wei; {@link MAX_FEE_WEI} unless told. */
+  maxFeePerGasWei?: bigint;
   nowMs: () => number;
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
 export class TransactionSender {
   readonly #options: TransactionSenderOptions;
+  readonly #allowedWei: bigint;
+  /** What was last said to wait for cheaper gas: it is said once. */
+  #tooDear: string | null = null;
 
   constructor(options: TransactionSenderOptions) {
     this.#options = options;
+    this.#allowedWei = options.maxFeePerGasWei ?? MAX_FEE_WEI;
   }
 
   /**
@@ -127,30 +131,42 @@ export class TransactionSender {
       await forgetSent(pool, purpose);
       return;
     }
-    if (nowMs() - sent.sentAtMs >= REPLACE_AFTER_MS) await this.#replace(client, settlement, sent);
-    else if ((await client.getTransaction({ hash: hashes.at(-1)! }).catch(notFound)) === null) {
+    if (nowMs() - sent.sentAtMs >= REPLACE_AFTER_MS && (await this.#replace(client, settlement, sent))) return;
+    if ((await client.getTransaction({ hash: hashes.at(-1)! }).catch(notFound)) === null) {
       await this.#broadcast(client, sent);
     }
   }
 
-  /** Sends the same call again for more, with the same nonce: only one of them can count. */
-  async #replace(client: PublicClient, settlement: Settlement, sent: SentTransaction): Promise<void> {
+  /**
+   * Sends the same call again for more, with the same nonce: only one of them can count.
+   * @returns false when it pays as much as it may already
+   */
+  async #replace(client: PublicClient, settlement: Settlement, sent: SentTransaction): Promise<boolean> {
     const { data, gas } = parseTransaction(sent.raw);
-    const now = await client.estimateFeesPerGas();
-    const raised = (wei: bigint, currentWei: bigint) => {
-      const least = (wei * RAISE_PERCENT) / 100n + 1n;
-      return currentWei > least ? currentWei : least;
-    };
-    const fees = {
-      maxFeePerGasWei: raised(sent.maxFeePerGasWei, now.maxFeePerGas),
-      priorityFeeWei: raised(sent.priorityFeeWei, now.maxPriorityFeePerGas),
-    };
+    const now = await feesNow(client);
+    const fees = raisedFees(sent, now, this.#allowedWei);
+    if (!fees) {
+      this.#sayTooDear(sent.purpose, now, 'a transaction waits although it pays as much as it may');
+      return false;
+    }
     const replaced = await this.#signed(settlement, sent, { data: data!, gas: gas! }, fees);
     replaced.hashes = [...sent.hashes, ...replaced.hashes].slice(-HASHES_MAX);
     const fields = { purpose: sent.purpose, maxFeePerGasWei: `${fees.maxFeePerGasWei}` };
     this.#options.log.info(fields, 'a transaction waits and is sent for more');
     await writeSent(this.#options.pool, replaced);
     await this.#broadcast(client, replaced);
+    this.#tooDear = null;
+    return true;
+  }
+
+  #sayTooDear(purpose: string, { maxFeePerGasWei }: GasFees, message: string): void {
+    if (this.#tooDear === purpose) return;
+    this.#tooDear = purpose;
+    const fields = { purpose, askedWei: `${maxFeePerGasWei}`, allowedWei: `${this.#allowedWei}` };
+    this.#options.log.error(
+      { ...fields, alarm: 'gasTooDear' },
+      `${message}: raise --max-fee-gwei, or wait until gas is cheaper; exit begins when no root comes for too long`,
+    );
   }
 
   async #begin(
@@ -164,8 +180,13 @@ export class TransactionSender {
     if (!call) return false;
     const used = await client.getTransactionCount({ address: key.address, blockTag: 'latest' });
     const nonce = Math.max(used, ...sent.map((one) => one.nonce + 1));
-    const now = await client.estimateFeesPerGas();
-    const fees = { maxFeePerGasWei: now.maxFeePerGas, priorityFeeWei: now.maxPriorityFeePerGas };
+    const now = await feesNow(client);
+    const fees = firstFees(now, this.#allowedWei);
+    if (!fees) {
+      this.#sayTooDear(purposeOf(task), now, 'gas costs more than is allowed, so nothing is sent');
+      return true;
+    }
+    this.#tooDear = null;
     const signed = await this.#signed(settlement, { purpose: purposeOf(task), nonce }, { data: call.data, gas }, fees);
     if (!(await this.#canPay(client, purposeOf(task), gas * fees.maxFeePerGasWei))) return true;
     await writeSent(pool, signed);
@@ -213,7 +234,7 @@ export class TransactionSender {
     { terms }: Settlement,
     { purpose, nonce }: Pick<SentTransaction, 'purpose' | 'nonce'>,
     { data, gas }: { data: Hex; gas: bigint },
-    fees: Pick<SentTransaction, 'maxFeePerGasWei' | 'priorityFeeWei'>,
+    fees: GasFees,
   ): Promise<SentTransaction> {
     const raw = (await this.#options.key.signTransaction({
       type: 'eip1559',
@@ -245,4 +266,9 @@ export class TransactionSender {
       if (refusal === 'underpriced') await writeSent(this.#options.pool, { ...sent, sentAtMs: 0 });
     }
   }
+}
+
+async function feesNow(client: PublicClient): Promise<GasFees> {
+  const { maxFeePerGas, maxPriorityFeePerGas } = await client.estimateFeesPerGas();
+  return { maxFeePerGasWei: maxFeePerGas, priorityFeeWei: maxPriorityFeePerGas };
 }

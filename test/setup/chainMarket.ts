@@ -93,7 +93,7 @@ export class ChainMarket {
   }
 
   /** One more coordinator on the same database and with the same key. */
-  async addCoordinator(urls = this.#urls, timeoutMs?: number) {
+  async addCoordinator(urls = this.#urls, timeoutMs?: number, maxFeePerGasWei?: bigint) {
     const journal = await openJournal({
       pool: this.database.pool,
       keys: keysOf(OPERATOR),
@@ -109,6 +109,7 @@ export class ChainMarket {
         journal,
         chain: this.chain(urls, timeoutMs),
         key: this.key,
+        ...(maxFeePerGasWei !== undefined && { maxFeePerGasWei }),
         nowMs: () => this.nowMs,
         log: this.#log,
       },
