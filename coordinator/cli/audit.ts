@@ -36,7 +36,7 @@ Examples:
   $ understudy audit http://127.0.0.1:8787 --watch
   $ understudy audit http://127.0.0.1:8787 --chain https://rpc.example    (its posted roots, deposits and money too)
 
-Exit code: 0 when everything holds, 1 when something does not, 2 when the log could not be read.
+Exit code: 0 when everything holds, 1 when something does not, 2 when the log or the arguments could not be read.
 What each check means, and what must still be trusted: coordinator/auditor/README.md`;
 
 /** Between two looks at a log that is watched, in milliseconds. */
@@ -56,7 +56,8 @@ interface Flags {
 
 /** Runs the subcommand. @returns 0 when everything holds, 1 when something does not, 2 when the log cannot be read */
 export async function run(args: string[]): Promise<number> {
-  let exitCode = 0;
+  // Arguments that cannot be followed are no word on the log: 1 would be one.
+  let exitCode: number | null = null;
   const program = new Command('understudy audit')
     .description('Checks a whole market from its public files: no database, no trust in whoever serves them.')
     .argument('[log]', 'address of a coordinator, or a folder that "understudy export" wrote', DEFAULT_URL)
@@ -76,7 +77,8 @@ export async function run(args: string[]): Promise<number> {
         return 2;
       });
     });
-  return runProgram(program, args, () => exitCode);
+  const ended = await runProgram(program, args, () => exitCode ?? 0);
+  return exitCode === null && ended !== 0 ? 2 : ended;
 }
 
 async function auditFrom(log: string, flags: Flags): Promise<number> {
@@ -150,7 +152,7 @@ function existing(folder: string): string {
 async function readSince(file: string): Promise<SeenCheckpoint> {
   const note = await readFile(file, 'utf8');
   const checkpoint = readCheckpointNote(note);
-  if (!checkpoint) throw new Error(`${file} is no checkpoint; save one with "curl URL/log/checkpoint > FILE"`);
+  if (!checkpoint) throw new Error(`${file} is no checkpoint; save one with "curl URL/v1/log/checkpoint > FILE"`);
   return { ...checkpoint, logKey: '', note };
 }
 

@@ -19,6 +19,7 @@ export function reportLines(report: AuditReport, run: { sample: number; seconds:
     seenSizes.length === 0 ? 'first time that this auditor sees it' : `seen before at ${seenSizes.join(', ')}`;
   const lines = [
     `${origin ?? 'a log without a name'}: ${size} entries, root ${rootHash} (${before})`,
+    ...keyLines(report),
     ...linkLines(report),
     table(['check', 'result', 'looked at', 'meaning'], rows),
     ...sampleLines(skipped, run.sample),
@@ -31,6 +32,11 @@ export function reportLines(report: AuditReport, run: { sample: number; seconds:
   const verdict = report.ok ? 'everything that was checked holds' : `${flaws.length} flaws: do not trust this log`;
   lines.push(`${verdict} (${run.seconds.toFixed(1)} s, ${perSecond} entries a second)`);
   return lines;
+}
+
+/** The keys that somebody can compare with those that the operators publish. */
+function keyLines({ logs }: AuditReport): string[] {
+  return logs.map(({ logKey }, number) => `key ${logs.length > 1 ? `of log ${number} ` : ''}${logKey}`);
 }
 
 /** How each log follows the one before, and whose word that is. */

@@ -62,6 +62,7 @@ export async function main(args: string[]): Promise<void> {
     return;
   }
   if (process.env.UNDERSTUDY_STOP_WITH_STDIN) stopWithStdin();
+  endWithReader();
   try {
     process.exit(await (await subcommand.load()).run(rest));
   } catch (error) {
@@ -69,6 +70,17 @@ export async function main(args: string[]): Promise<void> {
     if (process.env.UNDERSTUDY_TRACE) console.error(error);
     process.exit(1);
   }
+}
+
+/** What was killed by SIGPIPE ends with, as a shell says it. */
+const NO_READER = 141;
+
+/** Whoever has read enough, as `head` has, is no failure: the process ends as others do then. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(NO_READER);
+    throw error;
+  });
 }
 
 /** A process that the demo started ends cleanly when the demo is gone, however that ended. */

@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Entry } from '#protocol/entries.js';
 import { type Files, writeLog } from '../auditor/writtenLog.js';
-import { runCommandLine } from '../setup/commandLine.js';
+import { PROGRAM, runCommandLine } from '../setup/commandLine.js';
 import { throughText } from '../setup/invariants.js';
 import { ETH, MarketDriver, MemoryExecutor, party } from '../setup/marketDriver.js';
+import { OPERATOR } from '../setup/testOperator.js';
 
 let home: string;
 let entries: Entry[];
@@ -47,6 +50,7 @@ describe('understudy audit', () => {
     const first = await audit(folder);
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(/first time that this auditor sees it/);
+    expect(first.stdout.split('\n')[1]).toBe(`key ${OPERATOR.logKey}`);
     expect(first.stdout).toMatch(/everything that was checked holds/);
     const again = await audit(folder, '--json');
     expect(JSON.parse(again.stdout)).toMatchObject({ ok: true, size: entries.length, seenSizes: [entries.length] });
@@ -81,6 +85,13 @@ describe('understudy audit', () => {
     );
   });
 
+  it('ends without a complaint when nobody reads on', async () => {
+    const folder = folderOf('honest', writeLog(entries));
+    const command = [process.execPath, PROGRAM, 'audit', folder, '--state', join(home, 'state')].join(' ');
+    const { stderr } = await promisify(execFile)('sh', ['-c', `${command} | true`]);
+    expect(stderr).toBe('');
+  });
+
   it('says what is wrong with what it was given, and ends with 2 when there is no log to read', async () => {
     expect(await audit(join(home, 'nowhere'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/no folder/) });
     mkdirSync(join(home, 'empty'));
@@ -89,7 +100,11 @@ describe('understudy audit', () => {
       stderr: expect.stringMatching(/was it written by "understudy export"/),
     });
     expect((await audit('http://127.0.0.1:1')).code).toBe(2);
-    expect((await audit(join(home, 'honest'), '--sample', '2')).stderr).toMatch(/above 0 and at most 1/);
+    expect(await audit(join(home, 'honest'), '--sample', '2')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/above 0 and at most 1/),
+    });
+    expect((await audit(join(home, 'honest'), '--help')).code).toBe(0);
     expect((await audit(join(home, 'honest'), '--since', join(home, 'state'))).code).toBe(2);
   });
 });

@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../coordinator/cli/understudy.mjs', import.meta.url));
+/** The program behind `understudy`, for node. */
+export const PROGRAM = fileURLToPath(new URL('../../coordinator/cli/understudy.mjs', import.meta.url));
 
 /** Longest that a command may take on a busy machine, in milliseconds. */
 const LIMIT_MS = 90_000;
