@@ -1,7 +1,8 @@
 /**
  * A chain behind several providers. A piece of work is done with one of them from its beginning to its end, so that what
  * it reads belongs together; when that one fails, the whole piece is begun again with the next. Those that failed rest
- * for a while, twice as long each time, or as long as they ask for.
+ * for a while, about twice as long each time, or as long as they ask for: they are not asked before, even when there is no
+ * other one.
  */
 import { createPublicClient, http, type PublicClient } from 'viem';
 import { ChainUnavailableError, isProviderFault, isRateLimit, messageOf, WrongChainError } from './chainErrors.js';
@@ -16,7 +17,9 @@ const TIMEOUT_MS = 20_000;
 export const RETRY_AFTER_MS_MAX = 300_000;
 
 const REST_MS_FIRST = 500;
-const REST_MS_MAX = 30_000;
+
+/** The longest rest of a provider that failed again and again, in milliseconds. */
+export const REST_MS_MAX = 30_000;
 
 export interface ChainClientOptions {
   /** JSON-RPC addresses, the preferred one first. */
@@ -26,6 +29,8 @@ export interface ChainClientOptions {
   /** Longest wait for an answer, in milliseconds. */
   timeoutMs?: number;
   nowMs: () => number;
+  /** From 0 to below 1: rests are between half and whole, so that coordinators do not all come back at once. */
+  random?: () => number;
   log: { warn(fields: object, message: string): void };
 }
 
@@ -36,6 +41,8 @@ interface Provider {
   isChecked: boolean;
   failures: number;
   restsUntilMs: number;
+  /** Why it rests. */
+  reason: string;
   /** It is not asked before: it said so itself. */
   refusesUntilMs: number;
 }
@@ -54,6 +61,7 @@ export class ChainClient {
       isChecked: false,
       failures: 0,
       restsUntilMs: 0,
+      reason: '',
       refusesUntilMs: 0,
     }));
   }
@@ -89,10 +97,14 @@ export class ChainClient {
    */
   async use<Result>(work: (client: PublicClient) => Promise<Result>): Promise<Result> {
     const reasons: string[] = [];
-    for (const provider of this.#inOrder()) {
+    for (const provider of this.#providers) {
       if (provider.refusesUntilMs > this.#options.nowMs()) {
         const until = new Date(provider.refusesUntilMs).toISOString();
         reasons.push(`${provider.name} asks to be left alone until ${until}`);
+        continue;
+      }
+      if (provider.restsUntilMs > this.#options.nowMs()) {
+        reasons.push(provider.reason);
         continue;
       }
       try {
@@ -112,13 +124,6 @@ export class ChainClient {
     );
   }
 
-  /** Those that rest come last, the one that is ready first among them first: better a tired one than none. */
-  #inOrder(): Provider[] {
-    const nowMs = this.#options.nowMs();
-    const restMs = ({ restsUntilMs }: Provider) => Math.max(0, restsUntilMs - nowMs);
-    return this.#providers.toSorted((one, other) => restMs(one) - restMs(other));
-  }
-
   /** A provider of another chain is never used. */
   async #check(provider: Provider): Promise<void> {
     const found = await provider.client.getChainId();
@@ -132,12 +137,15 @@ export class ChainClient {
 
   #rest(provider: Provider, error: unknown): string {
     provider.failures += 1;
-    const restMs = Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (provider.failures - 1));
+    const { random = Math.random } = this.#options;
+    const fullMs = Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (provider.failures - 1));
+    const restMs = Math.ceil((fullMs * (1 + random())) / 2);
     provider.restsUntilMs = this.#options.nowMs() + restMs;
     const limited = isRateLimit(error) ? ' (its rate limit: ask less often with --chain-poll-ms)' : '';
     const reason = `${messageOf(error)}${limited}`;
     this.#options.log.warn({ provider: provider.name, reason, restMs }, 'a provider of the chain failed');
-    return `${provider.name}: ${reason}`;
+    provider.reason = `${provider.name}: ${reason}`;
+    return provider.reason;
   }
 }
 

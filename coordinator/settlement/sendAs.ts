@@ -5,6 +5,9 @@ import type { ChainClient } from './chainClient.js';
 import { isProviderFault, messageOf, revertReason, sendRefusal } from './chainErrors.js';
 import { contractRefusal } from './contractRefusal.js';
 
+/** How often in a row the chain may not be asked for a receipt before it is given up. */
+const FAILURES_MAX = 60;
+
 /** An account that pays for its own transactions. */
 export type SendingKey = Pick<PrivateKeyAccount, 'signTransaction'> & { address: Hex };
 
@@ -46,8 +49,16 @@ export async function sendAs(
       if (sendRefusal(error) !== 'known') explain(error, key.address);
     }),
   );
-  for (;;) {
-    const receipt = await chain.use((client) => client.getTransactionReceipt({ hash }).catch(notFound));
+  for (let failures = 0; ; ) {
+    let receipt: TransactionReceipt | null = null;
+    try {
+      receipt = await chain.use((client) => client.getTransactionReceipt({ hash }).catch(notFound));
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (failures === FAILURES_MAX)
+        throw new Error(`${hash} was sent; look for it, for the chain cannot be asked`, { cause: error });
+    }
     if (receipt?.status === 'reverted') throw new Error(`the transaction ${hash} was reverted`);
     if (receipt) return receipt;
     await pause();

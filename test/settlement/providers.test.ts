@@ -1,7 +1,7 @@
 /** Providers that refuse, fail, lie down or hang as real ones do: nothing is missed, and it is said what to do. */
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RETRY_AFTER_MS_MAX } from '#settlement/chainClient.js';
+import { ChainClient, REST_MS_MAX, RETRY_AFTER_MS_MAX } from '#settlement/chainClient.js';
 import { ChainMarket, chainAccount } from '../setup/chainMarket.js';
 import { invariantFlaws } from '../setup/invariants.js';
 import { MoodyProvider, type Question, rpcError, spanOf } from '../setup/moodyProvider.js';
@@ -130,7 +130,10 @@ describe('a provider that fails over wide ranges', () => {
     expect(service.status().failure).toContain('no provider of the chain could be asked: provider 1');
     expect(service.status().failure).not.toContain('\n');
     const isAllThere = () => journal.state().settlement!.depositedWei === sumWei;
-    for (let look = 0; look < LOOKS_MAX && !isAllThere(); look += 1) await service.look();
+    for (let look = 0; look < LOOKS_MAX && !isAllThere(); look += 1) {
+      market.nowMs += REST_MS_MAX;
+      await service.look();
+    }
     expect(journal.state().settlement!.depositedWei).toBe(sumWei);
   });
 
@@ -142,6 +145,65 @@ describe('a provider that fails over wide ranges', () => {
     expect(service.status().failure).toBeNull();
     expect(journal.state().settlement!.depositedWei).toBe(sumWei);
     expect(provider.questions.filter(isForLogs)).toHaveLength(1);
+  });
+});
+
+describe('the only provider', () => {
+  it('is asked less and less often while it fails, at least twice a minute, and at once again when it does not', async () => {
+    const provider = await moody(
+      () => true,
+      (_, response) => void response.writeHead(503).end(),
+    );
+    const { service, journal } = await market.addCoordinator([provider.url], PATIENT_MS);
+    const sumWei = await depositsOver(1);
+    const pollMs = 4_000;
+    // Half an hour of looks; each failing one asks a single question.
+    const askedAtMs: number[] = [];
+    for (let look = 0; look < 450; look += 1) {
+      const before = provider.questions.length;
+      await service.look();
+      if (provider.questions.length > before) askedAtMs.push(market.nowMs);
+      expect(service.status().failure).toContain('HTTP 503');
+      market.nowMs += pollMs;
+    }
+    expect(provider.questions).toHaveLength(askedAtMs.length);
+    const rests = askedAtMs.slice(1).map((atMs, index) => atMs - askedAtMs[index]!);
+    expect(Math.max(...rests)).toBeLessThanOrEqual(REST_MS_MAX + pollMs);
+    expect(Math.min(...rests.slice(8))).toBeGreaterThanOrEqual(REST_MS_MAX / 2);
+    expect(askedAtMs.length).toBeLessThanOrEqual(1_800_000 / (REST_MS_MAX / 2) + 8);
+    // What failed is said once, not at every look.
+    expect(market.logged.filter(({ message }) => message.startsWith('the chain could not be followed'))).toHaveLength(
+      1,
+    );
+    provider.mood = () => 'passedOn';
+    market.nowMs += REST_MS_MAX;
+    await service.look();
+    expect(service.status().failure).toBeNull();
+    expect(journal.state().settlement!.depositedWei).toBe(sumWei);
+    const asked = provider.questions.length;
+    await service.look();
+    expect(provider.questions.length).toBeGreaterThan(asked);
+  });
+
+  it('is not come back to by all coordinators at the same moment', async () => {
+    const waits = [0, 0.5, 0.999].map((chance) => {
+      let nowMs = 0;
+      const fields: Record<string, unknown>[] = [];
+      const log = { warn: (one: object) => void fields.push(one as never) };
+      const client = new ChainClient({ urls: ['http://127.0.0.1:1'], nowMs: () => nowMs, random: () => chance, log });
+      return { client, fields, pass: (ms: number) => (nowMs += ms) };
+    });
+    for (let failure = 0; failure < 9; failure += 1) {
+      for (const { client, pass } of waits) {
+        await expect(client.chainId()).rejects.toThrow('no provider of the chain could be asked');
+        pass(REST_MS_MAX);
+      }
+    }
+    expect(waits.map(({ fields }) => fields.map(({ restMs }) => restMs))).toEqual([
+      [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000],
+      [375, 750, 1_500, 3_000, 6_000, 12_000, 22_500, 22_500, 22_500],
+      [500, 1_000, 1_999, 3_998, 7_996, 15_992, 29_985, 29_985, 29_985],
+    ]);
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startAnvil } from '#settlement/anvilNode.js';
+import { REST_MS_MAX } from '#settlement/chainClient.js';
 import { ChainMarket, chainAccount } from '../setup/chainMarket.js';
 import { invariantFlaws } from '../setup/invariants.js';
 import { ETH } from '../setup/marketDriver.js';
@@ -34,6 +35,7 @@ it('goes on where it was when the node comes back, and says what is wrong meanwh
   await market.service.look();
   expect(market.service.status().failure).toContain('no provider of the chain could be asked');
   market.node = await startAnvil({ port, args: stateArgs() });
+  market.nowMs += REST_MS_MAX;
   await market.service.look();
   expect(market.service.status()).toMatchObject({ failure: null, haltedReason: null });
   expect(await market.read('epoch')).toBe(1n);
@@ -59,6 +61,7 @@ it('goes on from the last state of a node that was killed, whose newest blocks a
   await market.service.look();
   expect(market.service.status().failure).toContain('no provider of the chain could be asked');
   market.node = await startAnvil({ port, args: ['--preserve-historical-states'] });
+  market.nowMs += REST_MS_MAX;
   await market.client.request({ method: 'anvil_loadState' as never, params: [state] as never });
   // Neither the root nor the second deposit was in the state: the root is sent again, the deposit by whoever made it.
   expect(await market.read('epoch')).toBe(0n);
