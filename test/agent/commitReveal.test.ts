@@ -135,18 +135,19 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-function inclusionOf(index: number, log = leaves) {
+function inclusionOf(index: number, log = leaves, place = { log: 0, firstIndex: 0, signer: operator }) {
   const tree = growTree(log.map(utf8));
   const size = log.length;
-  const checkpoint = { origin: FAKE_MARKET.origin, size, rootHash: tree.roots[size]!, extensionLines: [] };
+  const leafIndex = index - place.firstIndex;
+  const checkpoint = { origin: place.signer.key.name, size, rootHash: tree.roots[size]!, extensionLines: [] };
   return {
     index,
-    log: 0,
-    leafIndex: index,
+    log: place.log,
+    leafIndex,
     treeSize: size,
-    leafHash: hex(tree.leafHashes[index]!),
-    inclusionProof: inclusionProof(index, size, tree.readNode).map(hex),
-    checkpoint: signCheckpoint(checkpoint, [operator]),
+    leafHash: hex(tree.leafHashes[leafIndex]!),
+    inclusionProof: inclusionProof(leafIndex, size, tree.readNode).map(hex),
+    checkpoint: signCheckpoint(checkpoint, [place.signer]),
   };
 }
 
@@ -225,6 +226,47 @@ describe('an agent in a round of commitments', () => {
     expect(reasons.join('\n')).toMatch(
       /does not reach[\s\S]*not the log's[\s\S]*not in the checkpoint[\s\S]*not the one/,
     );
+  });
+
+  it('finds its commitment sealed across a rotation, and only where the next log names how its own one ended', async () => {
+    const next = signerFromSeed('test.example/second', new Uint8Array(32).fill(8));
+    start();
+    await until(() => happened('bidCommitted'), 'a commitment');
+    const size = leaves.length;
+    const { origin } = FAKE_MARKET;
+    const rootHash = `0x${hex(growTree(leaves.map(utf8)).roots[size]!)}`;
+    const honest = { origin, logKey, size, rootHash, checkpoint: 'as it was signed' };
+    const opening = (previous: object) => canonicalJson({ type: 'logOpened', number: 1, previous });
+    const openings = [
+      opening({ ...honest, rootHash: `0x${'00'.repeat(32)}` }),
+      opening({ ...honest, size: size + 1 }),
+      opening({ ...honest, origin: 'another.example/market' }),
+      canonicalJson({ type: 'deposited', previous: honest }),
+      opening(honest),
+    ];
+    const end = { size: null, followedBy: null, isAnnounced: false, closedAtMs: null };
+    const second = { number: 1, origin: next.key.name, logKey: formatVerifierKey(next.key), firstIndex: size, ...end };
+    coordinator.handlers.listLogs = () => ({ logs: [{ number: 0, origin, logKey, firstIndex: 0, ...end }, second] });
+    leaves.push('the opening of the next log');
+    // Proof and entry are asked for once each time, in either order.
+    const asked = { proofs: 0, entries: 0 };
+    coordinator.handlers.getInclusion = ({ params }) => {
+      const index = Number(params.index);
+      if (index < size) return inclusionOf(index, leaves.slice(0, size));
+      const log = [openings[asked.proofs++]!, ...leaves.slice(size + 1)];
+      return inclusionOf(index, log, { log: 1, firstIndex: size, signer: next });
+    };
+    const { listEntries } = coordinator.handlers;
+    coordinator.handlers.listEntries = (request) => {
+      const index = Number(request.query.from);
+      if (index < size) return listEntries!(request);
+      return { treeSize: leaves.length, entries: [{ index, leaf: openings[asked.entries++]! }] };
+    };
+    seal(true);
+    await until(() => happened('bidOpened'), 'the opening');
+    const reasons = events.filter(({ event }) => event === 'sealUnproven').map(({ fields }) => String(fields.reason));
+    expect(reasons).toHaveLength(4);
+    for (const reason of reasons) expect(reason).toMatch(new RegExp(`of ${size} entries from 0 on and does not reach`));
   });
 
   it('says that its bid was not opened when the time is over', async () => {
