@@ -19,7 +19,7 @@ const GROWTH_MAX = 1.5;
 /** Deposits under way at once while the log is made long. */
 const CLIENTS = 256;
 
-/** Blocks of 32 jobs each: the market's figures are of its 500 newest jobs. */
+/** Blocks of 32 jobs each: the market's figures are of its 250 newest jobs. */
 const BLOCKS = 16;
 
 const MAX_PRICE_WEI = 10n ** 12n;

@@ -1,9 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { live } from '../data/live.js';
-import { whenIdle } from '../data/whenIdle.js';
 import type { LogStatus, LogWatch } from './logWatch.js';
 
-/** Least time between two looks at the checkpoint, in milliseconds. */
+/** Least time between two looks at the checkpoint, and before the first: what the page was opened for comes first. Milliseconds. */
 const REST_MS = 1_000;
 
 const running = new WeakMap<LogWatch, { users: number; stop: () => void }>();
@@ -38,11 +37,9 @@ function follow(watch: LogWatch): () => void {
   const soon = () => {
     due ??= setTimeout(look, REST_MS);
   };
-  // What the page was opened for comes first.
-  const unwait = whenIdle(look);
+  soon();
   const stop = live.onChange(soon);
   return () => {
-    unwait();
     stop();
     clearTimeout(due);
   };

@@ -15,7 +15,7 @@ import { clockTime, dateTime, duration, percent } from '../parts/time.js';
 import { Prices } from './prices.js';
 
 /** Newest jobs that the figures are of. */
-const JOBS = 500;
+const JOBS = 250;
 const BLOCKS = 12;
 const PROVERS = 20;
 
