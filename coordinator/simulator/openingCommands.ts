@@ -3,6 +3,7 @@ import { contentHashOf } from '#protocol/contentHash.js';
 import { DEFAULT_PARAMETERS } from '#protocol/parameters.js';
 import type { Address, Hex } from '#protocol/units.js';
 import type { Fate } from './fate.js';
+import { logNameOf } from './logSigner.js';
 import { DOMAIN } from './party.js';
 
 /** The id of the one circuit of a simulated market; its verification key is an empty object. */
@@ -26,7 +27,7 @@ export function openingCommands(fate: Fate, accounts: { address: Address; fundsW
     provingSamplesMin: fate.pick('samples', [2, 5]),
     challengeMs: fate.pick('challenge', [4_000, 20_000]),
   };
-  const market = { origin: 'simulated.example/market', logKey: 'simulated.example/market+00000000+AAAA', faucet: true };
+  const market = { ...logNameOf(0), faucet: true };
   const circuit = {
     circuitId: SIMULATED_CIRCUIT_ID,
     name: 'simulated',

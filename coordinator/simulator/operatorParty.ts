@@ -1,15 +1,17 @@
-/** The operator: changes the parameters now and then, while rounds are open and jobs run. */
+/** The operator: changes the parameters and rotates the log now and then, while rounds are open and jobs run. */
 
 import type { CommandOf } from '#market/command.js';
 import { type MarketState, parametersOf } from '#market/state.js';
+import { logNameOf } from './logSigner.js';
 import { everyNowAndThen, type World } from './world.js';
 
 const CHANGE_EVERY_MS = 40_000;
+const ROTATE_EVERY_MS = 60_000;
 
 /** @param execute - hands a command to the coordinator's process, if there is one */
 export function startOperator(
   world: World,
-  execute: (change: (state: MarketState) => CommandOf<'setParameters'>) => void,
+  execute: (change: (state: MarketState) => CommandOf<'setParameters' | 'closeLog'>) => void,
 ): void {
   everyNowAndThen(world, 'operator', CHANGE_EVERY_MS, () => {
     if (!world.fate.chance('operator acts', 50)) return;
@@ -27,5 +29,10 @@ export function startOperator(
       };
       return { kind: 'setParameters', version: state.parametersVersion + 1, parameters, reason: 'drawn' };
     });
+  });
+  everyNowAndThen(world, 'rotation', ROTATE_EVERY_MS, () => {
+    if (!world.fate.chance('operator rotates', 50)) return;
+    const nextOf = ({ earlierLogs }: MarketState) => logNameOf(earlierLogs.length + 1);
+    execute((state) => ({ kind: 'closeLog', next: nextOf(state), reason: 'drawn' }));
   });
 }

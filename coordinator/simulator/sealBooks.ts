@@ -13,6 +13,8 @@ interface SealedRound {
   deposits: Map<string, bigint>;
   opened: Set<string>;
   revealsUntilMs: number;
+  /** The log was rotated when somebody had committed: whether to open is everybody's choice. */
+  isRotated: boolean;
 }
 
 export class SealBooks {
@@ -39,6 +41,9 @@ export class SealBooks {
       case 'bidsSealed':
         this.roundOf(entry.roundId).revealsUntilMs = entry.revealsUntilMs;
         break;
+      case 'logOpened':
+        for (const round of this.rounds.values()) round.isRotated ||= round.deposits.size > 0;
+        break;
       case 'coordinatorStarted':
         for (const round of this.rounds.values()) round.revealsUntilMs += entry.gapMs;
         break;
@@ -59,7 +64,7 @@ export class SealBooks {
     if (sealing === 'receipt') return;
     const requester = this.requesters.get(blockId)!;
     const revealsUntilMs = Number.POSITIVE_INFINITY;
-    this.rounds.set(roundId, { requester, deposits: new Map(), opened: new Set(), revealsUntilMs });
+    this.rounds.set(roundId, { requester, deposits: new Map(), opened: new Set(), revealsUntilMs, isRotated: false });
   }
 
   private lock({ message: { roundId, prover }, postings }: EntryOf<'bidCommitted'>): void {
@@ -106,6 +111,7 @@ export class SealBooks {
     this.world.note('deposit: forfeited');
     if (to !== `account:${round.requester}`) this.flaw('I6', `the deposit of ${prover} went to ${to}`);
     if (round.opened.has(prover)) this.flaw('innocent', `${prover} forfeits for ${roundId} though its bid is open`);
+    if (round.isRotated) this.flaw('innocent', `${prover} forfeits for ${roundId}, whose log was rotated`);
     const sent = this.world.deliveries.get(`${prover} ${roundId}`);
     if (!sent || sent.lost) return;
     if (sent.readyAtMs <= round.revealsUntilMs - OPENED_IN_TIME_MS) {

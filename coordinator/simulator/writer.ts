@@ -7,7 +7,9 @@ import { decide } from '#market/decide.js';
 import { evolve } from '#market/evolve.js';
 import { emptyState, forgetCompleted, type MarketState, parametersOf } from '#market/state.js';
 import type { Entry } from '#protocol/entries.js';
+import type { LogName } from '#protocol/logLink.js';
 import type { Hex } from '#protocol/units.js';
+import { openingOf } from './logSigner.js';
 import { PASSING } from './network.js';
 import type { Answer, BatchWrites, Storage } from './storage.js';
 import type { World } from './world.js';
@@ -199,12 +201,26 @@ export class Writer {
     const decision = this.outOfTurn(complete, atMs) ?? decide(this.state, complete, atMs);
     if (!decision.ok) return { ok: false, code: decision.rejection.code, atMs };
     const firstIndex = this.state.size;
-    for (const entry of decision.entries) {
+    this.take(decision.entries, writes);
+    if (command.kind === 'closeLog') this.openNext(command.next, writes, atMs);
+    if (command.kind === 'placeBid' && decision.entries.length > 0) writes.sealedBids.push(command);
+    return { ok: true, firstIndex, entryCount: decision.entries.length, atMs };
+  }
+
+  private take(entries: readonly Entry[], writes: BatchWrites): void {
+    for (const entry of entries) {
       evolve(this.state, entry);
       writes.entries.push(entry);
     }
-    if (command.kind === 'placeBid' && decision.entries.length > 0) writes.sealedBids.push(command);
-    return { ok: true, firstIndex, entryCount: decision.entries.length, atMs };
+  }
+
+  /** A rotation is one thing: the next log is opened in the batch that closes the one before. */
+  private openNext(next: LogName, writes: BatchWrites, atMs: number): void {
+    const { market, logFirstIndex } = this.state;
+    const closed = [...this.options.storage.entries, ...writes.entries].slice(logFirstIndex);
+    const decision = decide(this.state, openingOf(next, market!.origin, closed), atMs);
+    if (!decision.ok) throw new Error(`the next log is refused: ${decision.rejection.detail}`);
+    this.take(decision.entries, writes);
   }
 
   /** Broken on purpose: a verdict is decided as if nothing else waited for one, so that a later claim may go first. */

@@ -61,6 +61,7 @@ const MUST_HAPPEN = [
   'fault: queue flushed',
   'fault: verifier failed',
   'entry: parametersSet',
+  'entry: logOpened',
   'gap on record: stall',
   'give-up: excused',
   'gap on record: start',
