@@ -84,6 +84,11 @@ export function revertReason(error: unknown): string | null {
   return /execution reverted/i.test(messageOf(error)) ? 'reverted' : null;
 }
 
+/** True when a call needs more gas than it was given. */
+export function isOutOfGas(error: unknown): boolean {
+  return /out ?of ?gas|gas required exceeds|intrinsic gas too (high|low)/i.test(messageOf(error));
+}
+
 /** What a node says about a transaction that it does not take. */
 export type SendRefusal = 'known' | 'nonceTooLow' | 'underpriced' | 'insufficientFunds';
 

@@ -1,6 +1,7 @@
 /**
  * The call that has the contract check a batch of zkProofs and credit their payees. It is tried out before it is sent:
- * when the contract would refuse it, its halves are tried, down to the one zkProof that is at fault.
+ * when the contract would refuse it, or it does not fit in a transaction, its halves are tried, down to the one zkProof
+ * that is at fault.
  */
 import { type PublicClient, zeroAddress } from 'viem';
 import { type JobSet, jobSetLeaves, type Settlement } from '#market/settlement.js';
@@ -17,8 +18,14 @@ import type { Address, Hex } from '#protocol/units.js';
 import type { Groth16VerificationKey } from '#protocol/verificationKey.js';
 import type { Groth16ZkProof } from '#protocol/zkProof.js';
 import { type ContractCall, contractCall } from './chainCalls.js';
-import { revertReason } from './chainErrors.js';
+import { isOutOfGas, revertReason } from './chainErrors.js';
 import { type ChainTask, contractAt, openBits } from './chainTasks.js';
+
+/** The most gas of one transaction. Source: EIP-7825. */
+export const GAS_MAX = 16_777_216n;
+
+/** The most call data of one transaction: nodes pass on none of more than 128 KiB in all. Source: go-ethereum, txMaxSize */
+export const CALL_BYTES_MAX = 120_000;
 
 /** A zkProof with its public signals, as the log has it. */
 export interface KnownZkProof {
@@ -91,12 +98,16 @@ async function firstTaken(search: Search, from: number, count: number): Promise<
   const part = (open >> BigInt(from)) & ((1n << BigInt(count)) - 1n);
   if (part === 0n) return null;
   const call = callFor(from, count);
-  try {
-    const { functionName, args } = call;
-    await client.simulateContract({ ...contractAt(contract), account: source.sender, functionName, args } as never);
-    return call;
-  } catch (error) {
-    if (revertReason(error) !== 'InvalidZkProofs') throw error;
+  const isTooLong = (call.data.length - 2) / 2 > CALL_BYTES_MAX;
+  if (!isTooLong || count === 1) {
+    try {
+      const { functionName, args } = call;
+      const request = { ...contractAt(contract), account: source.sender, functionName, args, gas: GAS_MAX };
+      await client.simulateContract(request as never);
+      return call;
+    } catch (error) {
+      if (revertReason(error) !== 'InvalidZkProofs' && !isOutOfGas(error)) throw error;
+    }
   }
   if (count === 1) {
     source.onHopeless(set, first + from);

@@ -19,15 +19,13 @@ import { messageOf, revertReason, sendRefusal } from './chainErrors.js';
 import { type ChainTask, chainTasks, contractAt, isDone, purposeOf } from './chainTasks.js';
 import { firstFees, type GasFees, MAX_FEE_WEI, raisedFees } from './gasFees.js';
 import { asOnlySender, forgetSent, readSent, type SentTransaction, writeSent } from './sentTransactions.js';
+import { GAS_MAX } from './settleCall.js';
 
 /** A transaction that waits longer is sent again with a higher fee, in milliseconds. */
 export const REPLACE_AFTER_MS = 60_000;
 
 /** Replacements of one transaction whose hashes are remembered: the newest. */
 const HASHES_MAX = 32;
-
-/** The most gas of one transaction. Source: EIP-7825. */
-const GAS_MAX = 16_777_216n;
 
 /** Gas beyond what a transaction was estimated to need, in percent. */
 const GAS_PERCENT = 125n;
