@@ -1,6 +1,6 @@
 /**
- * Holds a log against its chain: each posted root is one that the log computed at that tree size, every deposit of the
- * log is the contract's, in its order, and the contract holds at least what it owes. The log's own roots are recomputed
+ * Holds a log against its chain: each posted root is one that the log computed at that tree size, each job set is one that
+ * the log committed, every deposit of the log is the contract's, in its order, and the contract holds at least what it owes. The log's own roots are recomputed
  * by the replay that goes with it.
  */
 import { erc20Abi, getAbiItem, type PublicClient } from 'viem';
@@ -23,10 +23,18 @@ export interface PostedRoot {
   treeSize: number;
 }
 
+/** A job set as the contract was given it. */
+export interface CommittedSet {
+  setId: Hex;
+  itemsRoot: Hex;
+  totalWei: bigint;
+}
+
 /** What the chain shows of a contract up to a block. */
 export interface ChainFacts {
   blockNumber: number;
   roots: PostedRoot[];
+  sets: CommittedSet[];
   deposits: FoundDeposit[];
 }
 
@@ -38,7 +46,10 @@ export interface ChainFindings {
   flaws: string[];
 }
 
-const ROOT_POSTED = getAbiItem({ abi: SETTLEMENT_ABI, name: 'RootPosted' });
+const EVENTS = [
+  getAbiItem({ abi: SETTLEMENT_ABI, name: 'RootPosted' }),
+  getAbiItem({ abi: SETTLEMENT_ABI, name: 'JobSetCommitted' }),
+] as const;
 
 /** Reads all roots and deposits of a contract up to a block. */
 export async function readChainFacts(
@@ -48,14 +59,15 @@ export async function readChainFacts(
 ): Promise<ChainFacts> {
   if ((await client.getChainId()) !== terms.chainId) throw new Error(`the log is of chain ${terms.chainId}`);
   const reader = new LogReader();
-  const facts: ChainFacts = { blockNumber, roots: [], deposits: [] };
+  const facts: ChainFacts = { blockNumber, roots: [], sets: [], deposits: [] };
   for (let from = terms.deployBlock; from <= blockNumber; ) {
     const { deposits, to } = await reader.deposits(client, terms.contract, from, blockNumber);
     const range = { fromBlock: BigInt(from), toBlock: BigInt(to) };
-    const logs = await client.getLogs({ address: terms.contract, event: ROOT_POSTED, ...range, strict: true });
+    const logs = await client.getLogs({ address: terms.contract, events: EVENTS, ...range, strict: true });
     facts.deposits.push(...deposits);
-    for (const { args } of logs) {
-      facts.roots.push({ ...args, epoch: Number(args.epoch), treeSize: Number(args.treeSize) });
+    for (const { eventName, args } of logs) {
+      if (eventName === 'JobSetCommitted') facts.sets.push(args);
+      else facts.roots.push({ ...args, epoch: Number(args.epoch), treeSize: Number(args.treeSize) });
     }
     from = to + 1;
   }
@@ -67,10 +79,12 @@ export class ChainAudit {
   terms: ChainTerms | null = null;
   readonly #roots = new Map<number, EntryOf<'balanceRootComputed'>>();
   readonly #deposits: EntryOf<'deposited'>[] = [];
+  readonly #sets = new Map<Hex, EntryOf<'jobSetCommitted'>>();
 
   take(entry: Entry, index: number): void {
     if (entry.type === 'chainAttached') this.terms = entry;
     if (entry.type === 'balanceRootComputed') this.#roots.set(index + 1, entry);
+    if (entry.type === 'jobSetCommitted') this.#sets.set(entry.setId, entry);
     if (entry.type === 'deposited' && entry.chain) this.#deposits.push(entry);
   }
 
@@ -92,6 +106,7 @@ export class ChainAudit {
       const flaws = [
         ...this.#rootFlaws(facts.roots, rootHashAt),
         ...this.#depositFlaws(facts.deposits, blockNumber),
+        ...this.#setFlaws(facts.sets),
         ...(await moneyFlaws(client, terms, state, facts.blockNumber)),
       ];
       const { length: roots } = facts.roots;
@@ -112,6 +127,15 @@ export class ChainAudit {
       if (BigInt(own.creditedWei) !== creditedWei)
         return [`${about} knows ${creditedWei} wei, the log ${own.creditedWei}`];
       return [];
+    });
+  }
+
+  /** What the contract is to pay for zkProofs is what the log says: a set beside it would lock up or take money. */
+  #setFlaws(found: CommittedSet[]): string[] {
+    return found.flatMap(({ setId, itemsRoot, totalWei }) => {
+      const own = this.#sets.get(setId);
+      if (own?.setRoot === itemsRoot && BigInt(own.totalWei) === totalWei) return [];
+      return [`the chain has the job set ${setId} of ${totalWei} wei under ${itemsRoot}, which the log did not commit`];
     });
   }
 

@@ -106,6 +106,15 @@ async function reorganise(depth: number): Promise<void> {
   await market.client.request({ method: 'anvil_reorg' as never, params: [depth, []] as never });
 }
 
+/** Looks until something is on the chain, a few times at most: the first look may only find out that its node has forgotten. */
+async function lookUntil(isThere: () => Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 6 && !(await isThere()); look += 1) {
+    await market.service.look();
+    // Just after a reorganisation this node sometimes keeps a transaction until it is asked for a block.
+    if (!(await isThere()) && (await market.client.getTxpoolStatus()).pending > 0) await market.mine(1);
+  }
+}
+
 it('survive reorganisations of their commit and of their settlement, at every depth before they are final', async () => {
   const [depthMax, confirmations] = [20, 21];
   await market.close();
@@ -118,14 +127,11 @@ it('survive reorganisations of their commit and of their settlement, at every de
     expect({ depth, committed: await market.read('committedWei') }).toEqual({ depth, committed: owed });
     await reorganise(depth);
     expect({ depth, committed: await market.read('committedWei') }).toEqual({ depth, committed: 0n });
-    // Its node has forgotten it: the first look may only find that out.
-    for (let look = 0; look < 2 && (await market.read('committedWei')) === 0n; look += 1) await market.service.look();
+    await lookUntil(async () => (await market.read('committedWei')) !== 0n);
   }
   await market.passEpoch();
   await market.mine(confirmations);
-  const untilPaid = async () => {
-    for (let look = 0; look < 6 && (await earnedWei()) === 0n; look += 1) await market.service.look();
-  };
+  const untilPaid = () => lookUntil(async () => (await earnedWei()) !== 0n);
   await untilPaid();
   for (let depth = 1; depth <= depthMax; depth += 1) {
     expect({ depth, earned: await earnedWei() }).toEqual({ depth, earned: owed });
