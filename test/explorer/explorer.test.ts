@@ -145,10 +145,12 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
       await page.reload();
       await page.locator('main .panel').first().waitFor();
       await expect.poll(() => page.getByText('checking…').count(), WAIT).toBe(0);
+      // What comes later moves what is below it.
+      await page.getByText('Log checked').waitFor();
       const stops: string = await page.evaluate(MARK_STOPS);
       for (const stop of stops.split(' ')) {
         await page.keyboard.press('Tab');
-        expect(await page.evaluate(FOCUSED)).toEqual({ stop, isOutlined: true, isInView: true });
+        await expect.poll(() => page.evaluate(FOCUSED), WAIT).toEqual({ stop, isOutlined: true, isInView: true });
       }
     }
     await page.getByRole('searchbox').focus();
