@@ -16,6 +16,9 @@ const RAISE_PERCENT = 125n;
 /** What waits for a reason that money does not cure must not pay more and more for it: times what others pay now. */
 const PRIORITY_TIMES_MAX = 10n;
 
+/** What it may rise to in any case: on some chains nobody pays for priority, and a replacement needs something. */
+const PRIORITY_WEI = 10n ** 9n;
+
 /** Fees of a new transaction; null while the chain asks for more than is allowed. */
 export function firstFees(now: GasFees, allowedWei: bigint): GasFees | null {
   return now.maxFeePerGasWei <= allowedWei ? now : null;
@@ -25,8 +28,9 @@ export function firstFees(now: GasFees, allowedWei: bigint): GasFees | null {
 export function raisedFees(sent: GasFees, now: GasFees, allowedWei: bigint): GasFees | null {
   const priorityFeeWei = raised(sent.priorityFeeWei, now.priorityFeeWei);
   const maxFeePerGasWei = raised(sent.maxFeePerGasWei, now.maxFeePerGasWei);
+  const othersWei = now.priorityFeeWei * PRIORITY_TIMES_MAX;
   const isTooDear = maxFeePerGasWei > allowedWei || priorityFeeWei > maxFeePerGasWei;
-  return isTooDear || priorityFeeWei > now.priorityFeeWei * PRIORITY_TIMES_MAX
+  return isTooDear || priorityFeeWei > (othersWei > PRIORITY_WEI ? othersWei : PRIORITY_WEI)
     ? null
     : { maxFeePerGasWei, priorityFeeWei };
 }

@@ -148,7 +148,16 @@ it('are never above what is allowed, and always enough for a replacement', () =>
       expect(raised.maxFeePerGasWei <= allowedWei && raised.priorityFeeWei <= raised.maxFeePerGasWei).toBe(true);
       expect(raised.maxFeePerGasWei * 10n >= before.maxFeePerGasWei * 11n).toBe(true);
       expect(raised.priorityFeeWei * 10n >= before.priorityFeeWei * 11n).toBe(true);
-      expect(raised.priorityFeeWei <= now.priorityFeeWei * 10n).toBe(true);
+      const mostWei = now.priorityFeeWei * 10n > GWEI ? now.priorityFeeWei * 10n : GWEI;
+      expect(raised.priorityFeeWei <= mostWei).toBe(true);
     }),
   );
+});
+
+it('can be raised where nobody pays for priority', () => {
+  const free = { maxFeePerGasWei: 100n, priorityFeeWei: 0n };
+  expect(raisedFees(free, { ...free, maxFeePerGasWei: 400n }, 1_000n)).toEqual({
+    maxFeePerGasWei: 400n,
+    priorityFeeWei: 1n,
+  });
 });
