@@ -72,5 +72,6 @@ async function deploy({ chain: urls, keyFile, addressOnly, token, ...delays }: D
   const { chainId, contract, deployBlock } = await deployContract(chain, key, terms, pauseBetweenLooks);
   console.log(`contract  ${contract}`);
   console.log(`block     ${deployBlock} of chain ${chainId}`);
-  console.log(`start the market with --chain-id ${chainId} --settlement ${contract} --settlement-block ${deployBlock}`);
+  const place = `--settlement ${contract} --settlement-block ${deployBlock}`;
+  console.log(`start the market with: understudy coordinator ${urls.map((url) => `--chain ${url} `).join('')}${place}`);
 }

@@ -123,7 +123,8 @@ export class DemoChain {
     const receipt = await sendAs(this.#chain, account, { to: this.#deployment.contract, data }, pause);
     say(`the contract has paid it by the coordinator’s voucher, for ${receipt.gasUsed} gas`);
     const reads = this.#chain.use((one) => one.getBalance({ address: this.#deployment.contract }));
-    say(`the contract holds ${await reads} wei; see "understudy audit --chain ${this.#node.url}"`);
+    say(`the contract holds ${await reads} wei`);
+    say(`while this market runs: npx understudy audit ${client.baseUrl} --chain ${this.#node.url}`);
   }
 
   #read<Value>(functionName: string, args: readonly unknown[]): Promise<Value> {
