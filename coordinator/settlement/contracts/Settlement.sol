@@ -100,22 +100,22 @@ contract Settlement is ISettlement {
         uint256 slot;
         uint256 beforeWei;
         assembly ("memory-safe") {
-            let at := mload(0x40)
-            mstore(at, typeHash)
-            mstore(add(at, 0x20), account)
-            mstore(add(at, 0x40), cumulativeWei)
-            let structHash := keccak256(at, 0x60)
-            mstore(at, hex"1901")
-            mstore(add(at, 0x02), separator)
-            mstore(add(at, 0x22), structHash)
-            mstore(at, keccak256(at, 0x42))
+            // Free memory begins at 0x80: nothing has been allocated but what separatorOfNow is done with.
+            mstore(0x80, typeHash)
+            mstore(0xa0, account)
+            mstore(0xc0, cumulativeWei)
+            let structHash := keccak256(0x80, 0x60)
+            mstore(0x80, hex"1901")
+            mstore(0x82, separator)
+            mstore(0xa2, structHash)
+            mstore(0x80, keccak256(0x80, 0x42))
             // EIP-2098: the highest bit of s, which s itself never has, is the parity of v.
-            mstore(add(at, 0x20), add(27, shr(255, vs)))
-            mstore(add(at, 0x40), r)
-            mstore(add(at, 0x60), shr(1, shl(1, vs)))
+            mstore(0xa0, add(27, shr(255, vs)))
+            mstore(0xc0, r)
+            mstore(0xe0, shr(1, shl(1, vs)))
             // Written over the digest, which stays there when the signature is none: no address is as long.
-            pop(staticcall(gas(), 0x01, at, 0x80, at, 0x20))
-            signer := mload(at)
+            pop(staticcall(gas(), 0x01, 0x80, 0x80, 0x80, 0x20))
+            signer := mload(0x80)
             head_ := sload(head.slot)
             slot := not(account)
             beforeWei := sload(slot)
