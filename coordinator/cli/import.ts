@@ -34,6 +34,9 @@ are as they were. What no export holds is lost: sealed bids and private inputs. 
 no prover pays for what it could not do. Messages signed for the old market count for nothing in this one.
 An import that was cut off is begun again by the same command.`;
 
+/** What the data folder says when it cannot be written: no fault of the export. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
 interface ImportFlags {
   origin: string;
   dataDir: string;
@@ -145,7 +148,7 @@ async function copyArtifacts(folder: string, shelf: string, artifacts: Map<strin
       if (await copyArtifact(source, join(shelf, sha256), artifact)) continue;
       console.log(`the artifact ${sha256} is not in the export: put the file into ${shelf} under this name`);
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
+      if (!(error instanceof Error) || NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
       console.log(`the artifact ${sha256} is left out: ${plainText(error.message)}`);
     }
   }

@@ -7,7 +7,7 @@ import { createTestDatabase } from '../setup/database.js';
 import { invariantFlaws } from '../setup/invariants.js';
 import { partyOf } from '../setup/marketDriver.js';
 import { operatorOf } from '../setup/nextLogs.js';
-import { OPERATOR } from '../setup/testOperator.js';
+import { OPERATOR, OTHER_OPERATOR } from '../setup/testOperator.js';
 import { type BusyMarket, makeBusy } from './busyMarket.js';
 import { CHROMIUM, mainText, openBrowser, openPage } from './chromium.js';
 
@@ -172,6 +172,34 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await page.getByText('entries were left out').first().waitFor();
     await page.close();
     await next.close();
+    await market.restart();
+  });
+
+  it('is not led on by logs that are listed otherwise the second time', async () => {
+    const { page } = await openPage(browser);
+    await page.goto(market.url);
+    await checkedTo(page, market);
+    const seen = (await market.client.call('listLogs', {})).logs.at(-1)!;
+    const port = Number(new URL(market.url).port);
+    await page.goto('about:blank');
+    await market.app.close();
+    const stranger = await openApiMarket({}, [], { operator: OTHER_OPERATOR, port });
+    const next = OTHER_OPERATOR.under('stranger.example/second');
+    await stranger.executor.journal.rotate(nameOf(next), 'a trap');
+    let asked = 0;
+    await page.route('**/v1/log/logs', async (route) => {
+      asked += 1;
+      const answer = await route.fetch();
+      const { logs } = (await answer.json()) as { logs: object[] };
+      const { origin, logKey } = seen;
+      const bent = logs.map((log, at) => (at === 0 ? { ...log, origin, logKey } : log));
+      await route.fulfill({ response: answer, json: { logs: asked === 1 ? bent : logs } });
+    });
+    await page.goto(stranger.url);
+    await page.getByRole('alert').getByText('This is another log than the one').waitFor();
+    expect(asked).toBeGreaterThan(1);
+    await page.close();
+    await stranger.close();
     await market.restart();
   });
 

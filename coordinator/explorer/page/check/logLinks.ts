@@ -52,7 +52,10 @@ export async function checkSuccession(watch: LogWatch, fromKey: string, toKey: s
   const numberOf = (key: string) => logs.find(({ logKey }) => logKey === key)?.number ?? -1;
   const [from, to] = [numberOf(fromKey), numberOf(toKey)];
   if (from < 0 || to <= from) return { kind: 'unrelated' };
-  const before = logs[from]!.origin;
+  // What is checked below are the logs as they were first listed: those must be the very ones that this is about.
+  const [first, last] = [await watch.logOf(from), await watch.logOf(to)];
+  if (first.logKey !== fromKey || last.logKey !== toKey) return { kind: 'unrelated' };
+  const before = first.origin;
   let word: 'both' | 'next' = 'both';
   for (let number = from + 1; number <= to; number += 1) {
     const link = await checkLink(watch, number);
