@@ -45,8 +45,8 @@ export interface TransactionSenderOptions {
 export class TransactionSender {
   readonly #options: TransactionSenderOptions;
   readonly #allowedWei: bigint;
-  /** What was last said to wait for cheaper gas: it is said once. */
-  #tooDear: string | null = null;
+  /** What was last said to wait: it is said once. */
+  #waits: string | null = null;
 
   constructor(options: TransactionSenderOptions) {
     this.#options = options;
@@ -144,7 +144,7 @@ export class TransactionSender {
     const now = await feesNow(client);
     const fees = raisedFees(sent, now, this.#allowedWei);
     if (!fees) {
-      this.#sayTooDear(sent.purpose, now, 'a transaction waits although it pays as much as it may');
+      this.#sayWaits(sent.purpose, now, 'a transaction waits although it pays as much as it may');
       return false;
     }
     const replaced = await this.#signed(settlement, sent, { data: data!, gas: gas! }, fees);
@@ -153,17 +153,22 @@ export class TransactionSender {
     this.#options.log.info(fields, 'a transaction waits and is sent for more');
     await writeSent(this.#options.pool, replaced);
     await this.#broadcast(client, replaced);
-    this.#tooDear = null;
+    this.#waits = null;
     return true;
   }
 
-  #sayTooDear(purpose: string, { maxFeePerGasWei }: GasFees, message: string): void {
-    if (this.#tooDear === purpose) return;
-    this.#tooDear = purpose;
+  /** Says once what waits, and whether for cheaper gas or for something that money does not cure. */
+  #sayWaits(purpose: string, { maxFeePerGasWei }: GasFees, what: string): void {
+    if (this.#waits === purpose) return;
+    this.#waits = purpose;
     const fields = { purpose, askedWei: `${maxFeePerGasWei}`, allowedWei: `${this.#allowedWei}` };
+    const isDear = maxFeePerGasWei > this.#allowedWei;
+    const advice = isDear
+      ? 'raise --max-fee-gwei, or wait until gas is cheaper'
+      : 'look whether the provider’s blocks go on';
     this.#options.log.error(
-      { ...fields, alarm: 'gasTooDear' },
-      `${message}: raise --max-fee-gwei, or wait until gas is cheaper; exit begins when no root comes for too long`,
+      { ...fields, alarm: isDear ? 'gasTooDear' : 'transactionStuck' },
+      `${what}: ${advice}; exit begins when no root comes for too long`,
     );
   }
 
@@ -181,10 +186,10 @@ export class TransactionSender {
     const now = await feesNow(client);
     const fees = firstFees(now, this.#allowedWei);
     if (!fees) {
-      this.#sayTooDear(purposeOf(task), now, 'gas costs more than is allowed, so nothing is sent');
+      this.#sayWaits(purposeOf(task), now, 'gas costs more than is allowed, so nothing is sent');
       return true;
     }
-    this.#tooDear = null;
+    this.#waits = null;
     const signed = await this.#signed(settlement, { purpose: purposeOf(task), nonce }, { data: call.data, gas }, fees);
     if (!(await this.#canPay(client, purposeOf(task), gas * fees.maxFeePerGasWei))) return true;
     await writeSent(pool, signed);
