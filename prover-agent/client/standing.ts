@@ -5,7 +5,7 @@ import type { Session } from './session.js';
 /** News that comes in a burst is looked into once, this long after the first, in milliseconds. */
 const SETTLE_MS = 500;
 /** Readings are at least this far apart, in milliseconds: a busy prover's money moves with every job. */
-const EVERY_MS = 5_000;
+const EVERY_MS = 10_000;
 
 /**
  * Where the prover stands with the market: its money and its scores, read when something has moved and logged when they

@@ -207,7 +207,7 @@ export class JobRunner {
         throw flawed('otherSignals', 'the input leads to other public signals than those of the job');
       }
       const actualMs = Math.round(performance.now() - beganMs);
-      measurements.add(circuit.setting, actualMs);
+      void measurements.add(circuit.setting, actualMs);
       this.#losses.delete(circuitId);
       const { witnessMs, provingMs } = made;
       const time = { jobId, circuitId, promisedMs, expectedMs: typicalMs, actualMs, witnessMs, provingMs };

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { PROMISE_SAMPLES_MAX, promisedMsOf } from './promise.js';
@@ -28,6 +29,7 @@ export interface MeasuredSetting {
 export class Measurements {
   readonly #path: string;
   readonly #samples: Map<string, number[]>;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -41,30 +43,56 @@ export class Measurements {
 
   /** Keeps the time in milliseconds of a sample proven at the start; it counts until real work has shown more. */
   rehearse(setting: MeasuredSetting, ms: number): void {
-    this.#keep(rehearsalKeyOf(setting), ms);
+    this.#note(rehearsalKeyOf(setting), ms);
+    this.#write();
   }
 
   /** Keeps the times of a whole series of samples, in milliseconds, instead of those that were kept of samples before. */
   rehearseAll(setting: MeasuredSetting, times: readonly number[]): void {
     this.#samples.delete(rehearsalKeyOf(setting));
-    for (const ms of times.slice(-SAMPLES_MAX)) this.rehearse(setting, ms);
+    for (const ms of times.slice(-SAMPLES_MAX)) this.#note(rehearsalKeyOf(setting), ms);
+    this.#write();
   }
 
-  /** Keeps a time in milliseconds. When it cannot be written, it counts until the next start: no job is lost for it. */
-  add(setting: MeasuredSetting, ms: number): void {
-    this.#keep(keyOf(setting), ms);
+  /**
+   * Keeps a time in milliseconds. When it cannot be written, it counts until the next start: no job is lost for it.
+   * @returns when it is written, or could not be; it counts at once
+   */
+  add(setting: MeasuredSetting, ms: number): Promise<void> {
+    this.#note(keyOf(setting), ms);
+    this.#writing = this.#writing.then(() => this.#writeAside());
+    return this.#writing;
   }
 
-  #keep(key: string, ms: number): void {
+  #note(key: string, ms: number): void {
     this.#samples.set(key, [...(this.#samples.get(key) ?? []), Math.max(1, Math.round(ms))].slice(-SAMPLES_MAX));
+  }
+
+  #write(): void {
     const fresh = `${this.#path}.${process.pid}.new`;
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
-      writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#samples))}\n`);
+      writeFileSync(fresh, this.#text());
       renameSync(fresh, this.#path);
     } catch {
       rmSync(fresh, { force: true });
     }
+  }
+
+  /** The same without holding up this thread, beside which the next zkProof is made. */
+  async #writeAside(): Promise<void> {
+    const fresh = `${this.#path}.${process.pid}.aside`;
+    try {
+      await mkdir(dirname(this.#path), { recursive: true });
+      await writeFile(fresh, this.#text());
+      await rename(fresh, this.#path);
+    } catch {
+      await rm(fresh, { force: true }).catch(() => undefined);
+    }
+  }
+
+  #text(): string {
+    return `${JSON.stringify(Object.fromEntries(this.#samples))}\n`;
   }
 
   /** The time to promise in a bid (p95), in milliseconds; null without any measurement. */

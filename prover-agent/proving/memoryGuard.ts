@@ -6,7 +6,7 @@ const MIB = 1_048_576;
 const USABLE_PERCENT = 80;
 
 /** How often the memory is looked at while something is proven, in milliseconds. */
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 250;
 
 /** What proving may take on this machine or in this container when nobody says, in MiB. */
 export function usableMemoryMb(): number {

@@ -169,28 +169,28 @@ describe('the settings', () => {
 describe('the measurements', () => {
   const setting = { circuitId: '0xcc', threads: 1, slots: 1, handicap: 1 };
 
-  it('promise a p95 of the newest times, from one start to the next', () => {
+  it('promise a p95 of the newest times, from one start to the next', async () => {
     const path = join(folder, 'data', 'measurements.json');
     const measurements = new Measurements(path);
     expect(measurements.promisedMs(setting)).toBeNull();
     const times = [5_000, ...Array.from({ length: 18 }, () => 1_000), 2_000];
-    for (const ms of times) measurements.add(setting, ms);
+    await Promise.all(times.map((ms) => measurements.add(setting, ms)));
     const again = new Measurements(path);
     expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([promisedMsOf(times), 1_000]);
-    again.add(setting, 1_000);
+    await again.add(setting, 1_000);
     expect(again.promisedMs(setting)).toBe(promisedMsOf([...times.slice(1), 1_000]));
     expect(again.has({ ...setting, threads: 2 })).toBe(false);
   });
 
-  it('forget the rehearsal of the start once real work has shown what it takes', () => {
+  it('forget the rehearsal of the start once real work has shown what it takes', async () => {
     const path = join(folder, 'measurements.json');
     const measurements = new Measurements(path);
     measurements.rehearse(setting, 9_000);
     expect([measurements.has(setting), measurements.promisedMs(setting)]).toEqual([true, promisedMsOf([9_000])]);
-    for (const ms of [1_000, 1_100]) measurements.add(setting, ms);
+    await Promise.all([1_000, 1_100].map((ms) => measurements.add(setting, ms)));
     const again = new Measurements(path);
     expect(again.promisedMs(setting)).toBe(promisedMsOf([9_000, 1_000, 1_100]));
-    again.add(setting, 900);
+    await again.add(setting, 900);
     expect([again.promisedMs(setting), again.typicalMs(setting)]).toEqual([promisedMsOf([1_000, 1_100, 900]), 1_000]);
   });
 

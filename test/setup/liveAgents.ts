@@ -30,7 +30,7 @@ async function rememberTime(market: LiveMarket, dataDir: string, slots: number, 
   if (ms === null) return;
   const { circuits } = await market.client().call('listCircuits', {});
   const setting = { circuitId: circuits[0]!.circuitId, threads: 1, slots, handicap: 1 };
-  new Measurements(agentPaths(dataDir).measurements).add(setting, ms);
+  await new Measurements(agentPaths(dataDir).measurements).add(setting, ms);
 }
 
 /** A real agent in a process of its own. */
