@@ -37,6 +37,12 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
   return { page, complaints };
 }
 
+/** Closes a page; what it was asking for just then is nobody's business any more. */
+export async function closePage(page: Page): Promise<void> {
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.close();
+}
+
 /** Waits for a text on the page, and gives what stands in the main part as it is seen. */
 export async function mainText(page: Page, text: string | RegExp): Promise<string> {
   await page.locator('main').getByText(text).first().waitFor();
@@ -56,7 +62,7 @@ export async function openView(
   page.on('request', (request) => asked.push(request.url()));
   await page.goto(`${url}/${hash}`);
   const done = async () => {
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
     expect(asked.filter((one) => !one.startsWith(`${url}/`))).toEqual([]);
   };

@@ -7,7 +7,7 @@ import { parseSignedNote } from '#protocol/log/signedNote.js';
 import { type ApiMarket, openApiMarket } from '../setup/apiMarket.js';
 import { OPERATOR } from '../setup/testOperator.js';
 import { type BusyMarket, bidAll, makeBusy } from './busyMarket.js';
-import { CHROMIUM, mainText, openBrowser, openPage, openView } from './chromium.js';
+import { CHROMIUM, closePage, mainText, openBrowser, openPage, openView } from './chromium.js';
 
 /** Bytes of all files of the page together, as they travel. */
 const PAGE_BYTES_MAX = 250 * 1024;
@@ -181,7 +181,7 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     await mainText(page, 'this view could not be read: the coordinator may serve a newer page; reload this one');
     await page.getByRole('link', { name: 'Market', exact: true }).click();
     await mainText(page, 'Newest blocks');
-    await page.close();
+    await closePage(page);
   });
 
   it('shows what is wrong in place of a view that cannot be drawn, and goes on elsewhere', async () => {
@@ -191,7 +191,7 @@ describe.skipIf(!CHROMIUM)('the explorer', () => {
     await mainText(page, 'This view could not be drawn: no digits');
     await page.getByRole('link', { name: 'Log', exact: true }).click();
     await mainText(page, '✓ yes');
-    await page.close();
+    await closePage(page);
   });
 });
 
@@ -250,7 +250,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market that moves', () => {
     await proveBy(jobIds[2]!);
     expect(await mainText(page, 'completed')).toContain('Proven 3 of 3');
     await page.getByText(`Log checked: ${market.executor.journal.size()} entries`).waitFor();
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -277,7 +277,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market that moves', () => {
     expect(text).toContain('The rules and the log part');
     expect(text).toContain('They are not the entries of the signed log');
     await market.database.pool.query(tamper, [`"priceWei":"${dearer}"`, `"priceWei":"${priceWei}"`, index]);
-    await page.close();
+    await closePage(page);
   });
 
   it('finds out a log that is rewritten under a good signature', async () => {
@@ -293,6 +293,6 @@ describe.skipIf(!CHROMIUM)('the explorer of a market that moves', () => {
     await page.reload();
     await page.getByText('entries were changed or taken away').waitFor();
     await page.getByText('✕ The log does not check').waitFor();
-    await page.close();
+    await closePage(page);
   });
 });

@@ -6,7 +6,7 @@ import { signerFromSeed } from '../protocol/ed25519Signer.js';
 import { type ApiMarket, openApiMarket } from '../setup/apiMarket.js';
 import { type Party, party } from '../setup/marketDriver.js';
 import { OPERATOR, OTHER_OPERATOR } from '../setup/testOperator.js';
-import { CHROMIUM, mainText, openBrowser, openPage } from './chromium.js';
+import { CHROMIUM, closePage, mainText, openBrowser, openPage } from './chromium.js';
 
 /** How long to wait for what must come, on a busy machine. */
 const WAIT = { timeout: 30_000 };
@@ -61,7 +61,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     await expect.poll(() => held.length, WAIT).toBe(1);
     held.shift()!();
     await mainText(page, 'another');
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -80,7 +80,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     expect(await page.getByText('✕').count()).toBe(0);
     await page.goto(`${market.url}/#/`);
     await mainText(page, 'from the future');
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -102,7 +102,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     await hide(false);
     await page.getByText('● Live').waitFor();
     await mainText(page, 'while nobody looked');
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -116,7 +116,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     });
     await page.goto(market.url);
     expect(await mainText(page, 'Rounds taking bids')).toMatch(/soon 1 1 0 \S+ (5\d\.\d s|1 min 00 s)/);
-    await page.close();
+    await closePage(page);
   });
 
   it('checks cosigners by keys that were told to it, and by no others', async () => {
@@ -153,7 +153,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     );
     await page.reload();
     await mainText(page, 'by its clock, checked here');
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -178,7 +178,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     await page.reload();
     await page.getByText('Log checked').waitFor();
     expect(await page.getByRole('alert').count()).toBe(0);
-    await page.close();
+    await closePage(page);
     await second.close();
   });
 
@@ -198,7 +198,7 @@ describe.skipIf(!CHROMIUM)('the explorer, when things are not as they should be'
     await second.driver.submitBlock(requester, 1, { label: 'after all' });
     await mainText(page, 'after all');
     await page.getByText('✕ The log does not check').waitFor();
-    await page.close();
+    await closePage(page);
     await second.close();
   });
 });

@@ -9,7 +9,7 @@ import { partyOf } from '../setup/marketDriver.js';
 import { operatorOf } from '../setup/nextLogs.js';
 import { OPERATOR, OTHER_OPERATOR } from '../setup/testOperator.js';
 import { type BusyMarket, makeBusy } from './busyMarket.js';
-import { CHROMIUM, mainText, openBrowser, openPage } from './chromium.js';
+import { CHROMIUM, closePage, mainText, openBrowser, openPage } from './chromium.js';
 
 /** How long to wait for what must come, on a busy machine. */
 const WAIT = { timeout: 30_000 };
@@ -108,7 +108,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await page.reload();
     await checkedTo(page, market);
     expect(await page.getByText('was closed and goes on').count()).toBe(0);
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
   });
 
@@ -124,7 +124,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await swap(opened - 1, 'it is wrong', 'it is long');
     await page.reload();
     await mainText(page, 'the log before was closed for it; checked here');
-    await page.close();
+    await closePage(page);
     expect(await invariantFlaws(pool)).toEqual([]);
   });
 
@@ -150,7 +150,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await mainText(page, 'of the other operator');
     await page.getByRole('button', { name: 'Take the new log' }).click();
     expect(await page.getByRole('alert').count()).toBe(0);
-    await page.close();
+    await closePage(page);
     await next.close();
     await market.restart();
     expect(complaints).toEqual([]);
@@ -170,7 +170,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await page.getByRole('alert').getByText(words).waitFor();
     await page.reload();
     await page.getByText('entries were left out').first().waitFor();
-    await page.close();
+    await closePage(page);
     await next.close();
     await market.restart();
   });
@@ -198,7 +198,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await page.goto(stranger.url);
     await page.getByRole('alert').getByText('This is another log than the one').waitFor();
     expect(asked).toBeGreaterThan(1);
-    await page.close();
+    await closePage(page);
     await stranger.close();
     await market.restart();
   });
@@ -219,7 +219,7 @@ describe.skipIf(!CHROMIUM)('the explorer of a market of several logs', () => {
     await checkedTo(page, next);
     await expectViews(page, next.url);
     expect(await page.getByRole('alert').count()).toBe(0);
-    await page.close();
+    await closePage(page);
     expect(complaints).toEqual([]);
     expect(await invariantFlaws(next.database.pool)).toEqual([]);
     await next.close();

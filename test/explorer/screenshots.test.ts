@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { openApiMarket } from '../setup/apiMarket.js';
 import { makeBusy } from './busyMarket.js';
-import { CHROMIUM, openBrowser, openPage } from './chromium.js';
+import { CHROMIUM, closePage, openBrowser, openPage } from './chromium.js';
 import { makeOdd } from './oddMarket.js';
 
 /** Where the pictures go: UNDERSTUDY_SCREENSHOTS=coordinator/explorer/screenshots makes those of the documents. */
@@ -59,7 +59,7 @@ it.skipIf(!FOLDER || !CHROMIUM)(
       expect(picture.length).toBeLessThan(PICTURE_BYTES_MAX);
       writeFileSync(join(FOLDER!, `${name}.webp`), picture);
       expect(complaints).toEqual([]);
-      await page.close();
+      await closePage(page);
     };
     for (const picture of pictures) await take(picture);
     // What is rare, and hostile names with it, comes behind the pictures of a market as it usually is.

@@ -5,7 +5,8 @@ import { useWatch } from './check/useWatch.js';
 import { client } from './data/client.js';
 import { live } from './data/live.js';
 import { MarketContext, type MarketFacts } from './data/marketContext.js';
-import { findPlace, hrefs, type Place, usePlace } from './data/place.js';
+import { readOverviewAhead } from './data/overview.js';
+import { findPlace, hrefs, type Place, placeOf, usePlace } from './data/place.js';
 import { ProverNames } from './data/proverNames.js';
 import { useData } from './data/useData.js';
 import { useLive } from './data/useLive.js';
@@ -65,6 +66,8 @@ async function readFacts(): Promise<MarketFacts> {
     client.call('getMarket', {}),
     client.call('listProvers', { query: { limit: PAGE_MAX } }),
   ]);
+  // Not before the log's size is known: from there on the stream tells of all that changes what is read.
+  if (shown === null && placeOf(location.hash).view === 'market') readOverviewAhead();
   const line = await lineOf(market.logKey);
   live.follow(line, market.treeSize, seen);
   return { market, line, clockAheadMs: market.nowMs - Date.now(), names: new ProverNames(provers) };

@@ -1,27 +1,27 @@
 import { useMemo } from 'preact/hooks';
 import type { JobBrief } from '#protocol/browseViews.js';
 import type { BlockView, RoundView } from '#protocol/views.js';
-import { client } from '../data/client.js';
 import { useMarket } from '../data/marketContext.js';
+import { readOverview } from '../data/overview.js';
 import { type MarketStatistics, type ProverShare, statisticsOf } from '../data/statistics.js';
 import { useData } from '../data/useData.js';
 import { useNow } from '../data/useNow.js';
 import { Figures } from '../parts/figures.js';
+import { lazyView } from '../parts/lazyView.js';
 import { BlockLink, ProverLink, ProverName, RequesterLink, RoundLink } from '../parts/links.js';
 import { formatMoney, moneyFormat } from '../parts/money.js';
 import { Notice } from '../parts/notice.js';
 import { Table } from '../parts/table.js';
 import { clockTime, dateTime, duration, percent } from '../parts/time.js';
-import { Prices } from './prices.js';
 
-/** Newest jobs that the figures are of. */
-const JOBS = 250;
-const BLOCKS = 12;
 const PROVERS = 20;
+
+/** With the library that draws charts, which the rest of the view need not wait for. */
+const Prices = lazyView(() => import('./prices.js').then((views) => views.Prices));
 
 /** How the market does: open rounds, prices, who delivers, and the newest blocks. */
 export function MarketOverview() {
-  const loaded = useData('overview', read, ({ type }) => type !== 'deposited' && type !== 'circuitRegistered');
+  const loaded = useData('overview', readOverview, ({ type }) => type !== 'deposited' && type !== 'circuitRegistered');
   const { value } = loaded;
   const { names } = useMarket();
   const statistics = useMemo(
@@ -39,15 +39,6 @@ export function MarketOverview() {
       <Blocks blocks={value.blocks} />
     </>
   );
-}
-
-async function read() {
-  const [{ rounds }, { blocks }, { jobs }] = await Promise.all([
-    client.call('listOpenRounds', {}),
-    client.call('listBlocks', { query: { limit: BLOCKS } }),
-    client.call('listJobBriefs', { query: { limit: JOBS } }),
-  ]);
-  return { rounds, blocks, jobs };
 }
 
 function Summary({
