@@ -27,7 +27,7 @@ const SAME_SIGNAL_MS = 1_000;
  * What V8 may keep for young objects of this thread, in MiB: an agent mostly waits, and 16, the default, grow to 48 that never
  * come back. Threads that prove have their own.
  */
-const YOUNG_MB = 4;
+const YOUNG_MB = 1;
 
 /** The command with its flags. */
 export function runCommand(): Command {
