@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { replaceFile } from '../replaceFile.js';
 import { PROMISE_SAMPLES_MAX, promisedMsOf } from './promise.js';
 
 /** How many of the newest times are kept for each circuit and setting. */
@@ -60,7 +60,8 @@ export class Measurements {
    */
   add(setting: MeasuredSetting, ms: number): Promise<void> {
     this.#note(keyOf(setting), ms);
-    this.#writing = this.#writing.then(() => this.#writeAside());
+    // Not on this thread, beside which the next zkProof is made.
+    this.#writing = this.#writing.then(() => replaceFile(this.#path, this.#text()));
     return this.#writing;
   }
 
@@ -76,18 +77,6 @@ export class Measurements {
       renameSync(fresh, this.#path);
     } catch {
       rmSync(fresh, { force: true });
-    }
-  }
-
-  /** The same without holding up this thread, beside which the next zkProof is made. */
-  async #writeAside(): Promise<void> {
-    const fresh = `${this.#path}.${process.pid}.aside`;
-    try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(fresh, this.#text());
-      await rename(fresh, this.#path);
-    } catch {
-      await rm(fresh, { force: true }).catch(() => undefined);
     }
   }
 

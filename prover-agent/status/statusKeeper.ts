@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { AgentLog } from '../log.js';
+import { replaceFile } from '../replaceFile.js';
 import { type AgentEvent, type AgentStatus, EMPTY_STATUS } from './agentStatus.js';
 import { nextStatus } from './statusOf.js';
 
@@ -65,17 +64,9 @@ export class StatusKeeper {
   }
 
   /** A disk that is full costs the status, never the work. */
-  async #writeNow(): Promise<void> {
-    const fresh = `${this.#path}.${process.pid}.new`;
+  #writeNow(): Promise<void> {
     const content: StatusFile = { pid: process.pid, writtenMs: Date.now(), status: this.#status };
-    try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(fresh, `${JSON.stringify(content)}\n`);
-      await rename(fresh, this.#path);
-    } catch {
-      // What cannot be written may not be removable either.
-      await rm(fresh, { force: true }).catch(() => undefined);
-    }
+    return replaceFile(this.#path, `${JSON.stringify(content)}\n`);
   }
 }
 
