@@ -29,7 +29,7 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Keeps the leases of all jobs with one call every quarter of a lease, and at once when there is news. An agent without jobs
+ * Keeps the leases of all jobs with one call every quarter of a lease, and within a second when there is news. An agent without jobs
  * is heard of half as often, so that a second one on its key is told of it.
  */
 export class Heartbeat {

@@ -110,13 +110,14 @@ describe('earnings', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('miss the account')]);
   });
 
+  const run = (...args: string[]) =>
+    runCommandLine(['agent', 'earnings', '--coordinator', coordinator.baseUrl, ...args], {
+      cwd: folder,
+      env: { UNDERSTUDY_KEY: key },
+    });
+
   it('are shown as text, as CSV with what each entry is about, and as JSON', async () => {
     live();
-    const run = (...args: string[]) =>
-      runCommandLine(['agent', 'earnings', '--coordinator', coordinator.baseUrl, ...args], {
-        cwd: folder,
-        env: { UNDERSTUDY_KEY: key },
-      });
     const text = await run();
     expect([text.code, text.stderr]).toEqual([0, '']);
     expect(text.stdout).toMatch(/slashed +1 +-60 wei\n/);
@@ -154,11 +155,6 @@ describe('earnings', () => {
       const leaf = JSON.stringify({ type, atMs: 9_000_000, items });
       return { treeSize: 12, entries: Number(from) <= 11 ? [{ index: 11, leaf }] : [] };
     };
-    const run = (...args: string[]) =>
-      runCommandLine(['agent', 'earnings', '--coordinator', coordinator.baseUrl, ...args], {
-        cwd: folder,
-        env: { UNDERSTUDY_KEY: key },
-      });
     const text = await run();
     expect([text.code, text.stderr]).toEqual([0, '']);
     expect(text.stdout).toMatch(/prices paid on chain +2 +23000000000000000101 wei\n/);
